@@ -1,0 +1,23 @@
+#include "tests/support/memory_guest.h"
+#include "tests/support/guest_contract.h"
+
+namespace rehost {
+namespace {
+
+struct InMemory {
+  static Guest& guest() {
+    static MemoryGuest guest;
+    return guest;
+  }
+};
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, GuestContract, InMemory);
+
+TEST(MemoryGuest, FifosAndDevicesAreNeverRead) {
+  MemoryGuest guest;
+  guest.add_device("/dev/pipe", FileType::fifo);
+  guest.add_symlink("/etc/fstab", "/dev/pipe");
+  EXPECT_FALSE(guest.read(GuestPath("/etc/fstab"), 100));
+}
+
+}  // namespace
+}  // namespace rehost
