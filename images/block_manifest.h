@@ -1,0 +1,36 @@
+// What a disk contains, as one hash for each 512 KiB block. Finds corruption, not tampering.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "images/image_source.h"
+
+namespace rehost {
+
+// XXH3-128 of a block's bytes, in the canonical (big endian) order of xxhsum.
+struct BlockHash {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  friend bool operator==(const BlockHash&, const BlockHash&) = default;
+};
+
+BlockHash hash_block(std::span<const std::byte> bytes);
+std::string to_hex(const BlockHash& hash);
+
+struct BlockManifest {
+  uint64_t size = 0;  // of the disk; its last block may be short
+  std::vector<BlockHash> blocks;
+  std::vector<uint8_t>
+      zero;  // 1 where the block is all zeros; one byte each, so that threads can set neighbours
+
+  // Room for a disk of this size, every block marked zero with the hash of a zero block.
+  static BlockManifest all_zero(uint64_t size);
+  // The hash of the hashes in order: one number for the whole disk.
+  BlockHash root() const;
+  friend bool operator==(const BlockManifest&, const BlockManifest&) = default;
+};
+
+}  // namespace rehost

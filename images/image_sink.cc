@@ -1,0 +1,108 @@
+#include "images/image_sink.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace rehost {
+namespace {
+
+std::filesystem::path directory_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+[[noreturn]] void throw_exists(const std::filesystem::path& path) {
+  throw Error(ErrorKind::usage,
+              fmt::format("{} exists already; move it away or choose another output directory",
+                          path.native()));
+}
+
+// Opens and locks NAME.partial. Another rehost may finish and rename its own between our open and
+// our lock; then the name leads elsewhere and we look again.
+FileDescriptor open_partial(const std::filesystem::path& path) {
+  while (true) {
+    FileDescriptor file = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      throw Error(
+          ErrorKind::environment,
+          fmt::format("{} is being written by another process; wait for it to end", path.native()));
+    }
+    struct stat ours = {};
+    struct stat named = {};
+    if (::fstat(file.get(), &ours) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+        ours.st_ino == named.st_ino && ours.st_dev == named.st_dev) {
+      return file;
+    }
+  }
+}
+
+}  // namespace
+
+EncodedPiece ImageSink::encode(uint64_t /*offset*/, std::span<const std::byte> /*data*/) const {
+  return {};
+}
+
+PartialFile::PartialFile(std::filesystem::path final_path, Existing existing)
+    : final_path_(std::move(final_path)),
+      partial_path_(final_path_.native() + ".partial"),
+      existing_(existing) {
+  const std::filesystem::path directory = directory_of(final_path_);
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory, ignored)) {
+    throw Error(ErrorKind::environment,
+                fmt::format("cannot write {}: the directory {} does not exist; make it first",
+                            final_path_.native(), directory.native()));
+  }
+  if (std::filesystem::is_directory(final_path_, ignored)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("cannot write {}: it is a directory", final_path_.native()));
+  }
+  if (existing_ == Existing::refuse && std::filesystem::exists(final_path_, ignored)) {
+    throw_exists(final_path_);
+  }
+  try {
+    file_ = open_partial(partial_path_);
+  } catch (const Error& error) {
+    // The operator named the directory, not this file: a directory that cannot be written is the
+    // worker's trouble.
+    throw Error(ErrorKind::environment, error.what());
+  }
+  if (::ftruncate(file_.get(), 0) != 0) {
+    const int error_number = errno;
+    throw_io_error("empty", partial_path_.native(), error_number);
+  }
+}
+
+PartialFile::~PartialFile() {
+  if (!finished_ && file_) {
+    ::unlink(partial_path_.c_str());
+  }
+}
+
+void PartialFile::finish() {
+  sync_file(file_.get(), partial_path_.native());
+  const unsigned flags = existing_ == Existing::refuse ? RENAME_NOREPLACE : 0;
+  int result = ::renameat2(AT_FDCWD, partial_path_.c_str(), AT_FDCWD, final_path_.c_str(), flags);
+  if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {
+    result =
+        ::rename(partial_path_.c_str(), final_path_.c_str());  // no such flag on this file system
+  }
+  if (result != 0) {
+    const int error_number = errno;
+    if (error_number == EEXIST) {
+      throw_exists(final_path_);
+    }
+    throw_io_error(fmt::format("rename {} to", partial_path_.native()), final_path_.native(),
+                   error_number);
+  }
+  finished_ = true;
+  sync_directory(directory_of(final_path_));
+}
+
+}  // namespace rehost

@@ -1,0 +1,83 @@
+// The writing end of the data plane: takes a disk in pieces, and has nothing to show until
+// finish().
+//
+// A new file is written as NAME.partial beside its final name. finish() syncs and renames it; a
+// sink destroyed without finish() leaves nothing behind. A NAME.partial that a killed run left is
+// taken over.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "images/posix_file.h"
+
+namespace rehost {
+
+struct SinkTraits {
+  // Pieces may come in any order and from many threads at once. Otherwise they come in ascending
+  // order, one at a time.
+  bool random_access = true;
+  // What is not written reads as zeros. Only a file we have just made may say so; a disk that was
+  // used before is not zero where the source is.
+  bool starts_as_zeros = false;
+  // Zeros are worth leaving out in pieces of this size.
+  uint64_t grain = 4096;
+};
+
+// What a sink makes of a piece before it is written: compressed units and their sizes. Empty when
+// it writes the bytes as they are.
+struct EncodedPiece {
+  std::vector<std::byte> bytes;
+  std::vector<uint32_t> sizes;
+};
+
+class ImageSink {
+ public:
+  virtual ~ImageSink() = default;
+
+  virtual SinkTraits traits() const = 0;
+  // The expensive part of a write. Pure: many threads may encode at once, whatever the traits say.
+  virtual EncodedPiece encode(uint64_t offset, std::span<const std::byte> data) const;
+  // `encoded` is what encode() made of this data. Offsets are multiples of kBlockSize, and so are
+  // lengths except for the last piece of the disk, unless the sink has random access: those take
+  // any multiple of 512.
+  virtual void write(uint64_t offset, std::span<const std::byte> data,
+                     const EncodedPiece& encoded) = 0;
+  // The range reads as zeros afterwards. The copier leaves these out when the sink starts as zeros.
+  virtual void zero(uint64_t offset, uint64_t length) = 0;
+  // Everything is on the disk under its final name afterwards, or an Error is thrown.
+  virtual void finish() = 0;
+};
+
+enum class Existing { refuse, replace };
+
+struct SinkRequest {
+  std::filesystem::path path;  // final name, or a block device
+  uint64_t size = 0;           // of the disk
+  Existing existing = Existing::refuse;
+};
+
+// A file that gets its name last. Used by the sinks that write files.
+class PartialFile {
+ public:
+  PartialFile(std::filesystem::path final_path, Existing existing);
+  ~PartialFile();
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+
+  int fd() const { return file_.get(); }
+  const std::string& name() const { return partial_path_.native(); }
+  void finish();  // sync, rename, sync of the directory
+
+ private:
+  std::filesystem::path final_path_;
+  std::filesystem::path partial_path_;
+  Existing existing_;
+  FileDescriptor file_;
+  bool finished_ = false;
+};
+
+}  // namespace rehost

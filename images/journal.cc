@@ -1,0 +1,186 @@
+#include "images/journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "converter/core/error.h"
+#include "images/byte_order.h"
+
+namespace rehost {
+namespace {
+
+constexpr std::string_view kMagic = "RHJRNL01";
+constexpr uint64_t kHeaderBytes = 4096;
+constexpr uint64_t kEntryBytes = 64;
+constexpr uint64_t kMostVolumes = 1024;
+constexpr uint64_t kLargestTable = kGibibyte;
+
+[[noreturn]] void throw_damaged(const std::string& name, std::string_view what) {
+  throw Error(ErrorKind::image_io, fmt::format("{} is not a whole journal: {}", name, what));
+}
+
+// Takes numbers and texts out of a table one after the other; what is not there is an error.
+class TableReader {
+ public:
+  TableReader(std::span<const std::byte> bytes, const std::string& name)
+      : bytes_(bytes), name_(name) {}
+  uint64_t number(size_t count) {
+    need(count);
+    const uint64_t value = little_endian(bytes_, at_, count);
+    at_ += count;
+    return value;
+  }
+  std::string text() {
+    const uint64_t length = number(4);
+    need(length);
+    const auto piece = bytes_.subspan(at_, length);
+    at_ += length;
+    return {reinterpret_cast<const char*>(piece.data()), piece.size()};
+  }
+  BlockHash hash() {
+    const uint64_t high = number(8);
+    return {high, number(8)};
+  }
+
+ private:
+  void need(uint64_t count) const {
+    if (count > bytes_.size() - at_) {
+      throw_damaged(name_, "its table ends early");
+    }
+  }
+  std::span<const std::byte> bytes_;
+  const std::string& name_;
+  size_t at_ = 0;
+};
+
+void put_text(std::vector<std::byte>& out, std::string_view text) {
+  put_le(out, text.size(), 4);
+  for (const char c : text) {
+    out.push_back(static_cast<std::byte>(c));
+  }
+}
+
+void put_hash(std::vector<std::byte>& out, const BlockHash& hash) {
+  put_le(out, hash.high, 8);
+  put_le(out, hash.low, 8);
+}
+
+}  // namespace
+
+JournalWriter::JournalWriter(const std::filesystem::path& path, std::vector<Volume> volumes)
+    : volumes_(std::move(volumes)), file_(path, Existing::refuse) {}
+
+void JournalWriter::add(size_t volume, uint64_t offset, std::span<const std::byte> before,
+                        std::span<const std::byte> after) {
+  write_fully(file_.fd(), file_.name(), position_, before);
+  write_fully(file_.fd(), file_.name(), position_ + before.size(), after);
+  entries_.push_back(
+      {volume, offset, before.size(), position_, hash_block(before), hash_block(after)});
+  position_ += before.size() + after.size();
+}
+
+void JournalWriter::finish() {
+  std::vector<std::byte> table;
+  for (const Volume& volume : volumes_) {
+    put_le(table, volume.size, 8);
+    put_text(table, volume.id);
+    put_text(table, volume.path);
+    put_text(table, volume.format);
+  }
+  for (const JournalEntry& entry : entries_) {
+    for (const uint64_t number : {entry.volume, entry.offset, entry.length, entry.position}) {
+      put_le(table, number, 8);
+    }
+    put_hash(table, entry.before);
+    put_hash(table, entry.after);
+  }
+  write_fully(file_.fd(), file_.name(), position_, table);
+
+  std::vector<std::byte> header;
+  for (const char c : kMagic) {
+    header.push_back(static_cast<std::byte>(c));
+  }
+  for (const uint64_t number : {volumes_.size(), entries_.size(), position_, table.size()}) {
+    put_le(header, number, 8);
+  }
+  put_hash(header, hash_block(table));
+  header.resize(kHeaderBytes);
+  write_fully(file_.fd(), file_.name(), 0, header);
+  file_.finish();
+}
+
+JournalReader::JournalReader(const std::filesystem::path& path)
+    : name_(path.native()), file_(open_file(path, O_RDONLY)) {
+  const uint64_t file_bytes = file_size_of(file_.get(), name_);
+  if (file_bytes < kHeaderBytes) {
+    throw_damaged(name_, "its header is missing");
+  }
+  std::vector<std::byte> header(kHeaderBytes);
+  read_fully(file_.get(), name_, 0, header);
+  TableReader fields(header, name_);
+  if (fields.number(8) != little_endian(std::as_bytes(std::span(kMagic)), 0, 8)) {
+    throw_damaged(name_, "it does not begin like one");
+  }
+  const uint64_t volume_count = fields.number(8);
+  const uint64_t entry_count = fields.number(8);
+  const uint64_t table_offset = fields.number(8);
+  const uint64_t table_bytes = fields.number(8);
+  const BlockHash table_hash = fields.hash();
+  if (volume_count > kMostVolumes || table_bytes > kLargestTable || table_offset > file_bytes ||
+      table_bytes > file_bytes - table_offset || entry_count > table_bytes / kEntryBytes) {
+    throw_damaged(name_, "its header makes no sense");
+  }
+  std::vector<std::byte> table(table_bytes);
+  read_fully(file_.get(), name_, table_offset, table);
+  if (hash_block(table) != table_hash) {
+    throw_damaged(name_, "its table does not match its hash");
+  }
+  TableReader rows(table, name_);
+  for (uint64_t i = 0; i < volume_count; ++i) {
+    Volume volume;
+    volume.size = rows.number(8);
+    volume.id = rows.text();
+    volume.path = rows.text();
+    volume.format = rows.text();
+    volumes_.push_back(std::move(volume));
+  }
+  entries_.reserve(entry_count);
+  for (uint64_t i = 0; i < entry_count; ++i) {
+    JournalEntry entry;
+    entry.volume = rows.number(8);
+    entry.offset = rows.number(8);
+    entry.length = rows.number(8);
+    entry.position = rows.number(8);
+    entry.before = rows.hash();
+    entry.after = rows.hash();
+    if (entry.volume >= volume_count || entry.length > kBlockSize || entry.length == 0 ||
+        entry.offset > volumes_[entry.volume].size ||
+        entry.length > volumes_[entry.volume].size - entry.offset) {
+      throw_damaged(name_, "an entry makes no sense");
+    }
+    entries_.push_back(entry);
+  }
+}
+
+std::vector<std::byte> JournalReader::before(const JournalEntry& entry) const {
+  return content(entry, entry.position, entry.before);
+}
+
+std::vector<std::byte> JournalReader::after(const JournalEntry& entry) const {
+  return content(entry, entry.position + entry.length, entry.after);
+}
+
+std::vector<std::byte> JournalReader::content(const JournalEntry& entry, uint64_t position,
+                                              const BlockHash& hash) const {
+  std::vector<std::byte> bytes(entry.length);
+  read_fully(file_.get(), name_, position, bytes);
+  if (hash_block(bytes) != hash) {
+    throw_damaged(name_, "a block does not match its hash");
+  }
+  return bytes;
+}
+
+}  // namespace rehost
