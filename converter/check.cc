@@ -1,0 +1,330 @@
+#include "converter/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bootfix/bootloaders.h"
+#include "bootfix/device_names.h"
+#include "bootfix/fstab.h"
+#include "bootfix/kernel_arguments.h"
+#include "bootfix/network.h"
+#include "bootfix/unstable_names.h"
+#include "drivers/required_modules.h"
+
+namespace rehost {
+namespace {
+
+// Everything the questions are about, read once.
+struct Facts {
+  const GuestView& guest;
+  const Inspection& inspection;
+  const Target& target;
+  std::optional<BootConfig> boot_config;
+  const KernelImage* default_kernel = nullptr;
+
+  const BootEntry* default_entry() const {
+    if (!boot_config || !boot_config->default_entry) {
+      return nullptr;
+    }
+    return &boot_config->entries.at(*boot_config->default_entry);
+  }
+  KernelArguments default_arguments() const {
+    return KernelArguments::parse(default_entry() == nullptr ? "" : default_entry()->arguments);
+  }
+};
+
+struct Answer {
+  Verdict verdict = Verdict::cannot_tell;
+  std::string detail;
+};
+
+enum class Weight { required, advisory };
+
+struct Question {
+  std::string_view name;
+  std::string_view sentence;
+  Weight weight;
+  Answer (*ask)(const Facts&);
+};
+
+Answer ask_boot_loader(const Facts& facts) {
+  if (facts.inspection.firmware == Firmware::bios) {
+    for (const Disk& disk : facts.inspection.disks) {
+      if (disk.grub_in_boot_sector) {
+        return {Verdict::yes, fmt::format("GRUB is in the boot sector of {}",
+                                          facts.inspection.volumes.at(disk.volume).id)};
+      }
+    }
+    return {Verdict::cannot_tell, "no boot sector holds GRUB; another boot loader may be there"};
+  }
+  const std::string_view name =
+      facts.inspection.architecture == "aarch64" ? "BOOTAA64.EFI" : "BOOTX64.EFI";
+  for (const char* esp : {"/boot/efi", "/efi", "/boot"}) {
+    for (const DirectoryEntry& efi : facts.guest.list(GuestPath(esp))) {
+      for (const DirectoryEntry& boot : facts.guest.list(GuestPath(esp) / efi.name)) {
+        for (const DirectoryEntry& file : facts.guest.list(GuestPath(esp) / efi.name / boot.name)) {
+          std::string upper = efi.name + "/" + boot.name + "/" + file.name;
+          std::transform(upper.begin(), upper.end(), upper.begin(),
+                         [](unsigned char c) { return static_cast<char>(toupper(c)); });
+          if (upper == "EFI/BOOT/" + std::string(name)) {
+            return {Verdict::yes, fmt::format("the ESP has {}", upper)};
+          }
+        }
+      }
+    }
+  }
+  return {Verdict::no,
+          fmt::format("the ESP has no EFI/BOOT/{}: a new instance has no boot entries of its own",
+                      name)};
+}
+
+Answer ask_default_kernel(const Facts& facts) {
+  if (facts.default_kernel == nullptr) {
+    return {Verdict::cannot_tell, "cannot tell which kernel the boot loader starts"};
+  }
+  return {Verdict::yes, facts.default_kernel->release};
+}
+
+// NVMe must be there before the root file system is.
+Answer nvme_of(const Facts& facts, const KernelImage& kernel) {
+  for (const DriverState& state : driver_states(facts.guest, facts.inspection, kernel)) {
+    if (state.module != "nvme") {
+      continue;
+    }
+    const std::string detail =
+        fmt::format("{}: nvme is {}", kernel.release, to_string(state.place));
+    if (state.place == DriverPlace::built_in || state.place == DriverPlace::in_initramfs) {
+      return {Verdict::yes, detail};
+    }
+    return {state.place == DriverPlace::cannot_tell ? Verdict::cannot_tell : Verdict::no,
+            detail + (state.place == DriverPlace::in_root ? ", not in the initramfs" : "")};
+  }
+  return {Verdict::cannot_tell, kernel.release + ": nothing is known about nvme"};
+}
+
+Answer ask_nvme(const Facts& facts) {
+  if (facts.inspection.kernels.empty()) {
+    return {Verdict::no, "no kernel is installed"};
+  }
+  if (facts.default_kernel != nullptr) {
+    return nvme_of(facts, *facts.default_kernel);
+  }
+  // Any of them may be started: all must be able to.
+  Answer worst{Verdict::yes, "every kernel has nvme"};
+  for (const KernelImage& kernel : facts.inspection.kernels) {
+    const Answer answer = nvme_of(facts, kernel);
+    if (answer.verdict != Verdict::yes && worst.verdict != Verdict::no) {
+      worst = answer;
+    }
+  }
+  return worst;
+}
+
+Answer ask_other_kernels(const Facts& facts) {
+  for (const KernelImage& kernel : facts.inspection.kernels) {
+    if (&kernel == facts.default_kernel) {
+      continue;
+    }
+    const Answer answer = nvme_of(facts, kernel);
+    if (answer.verdict != Verdict::yes) {
+      return answer;
+    }
+  }
+  return {Verdict::yes, fmt::format("{} installed kernels", facts.inspection.kernels.size())};
+}
+
+Answer ask_ena(const Facts& facts) {
+  const KernelImage* kernel = facts.default_kernel;
+  if (kernel == nullptr && !facts.inspection.kernels.empty()) {
+    kernel = &facts.inspection.kernels.front();
+  }
+  if (kernel == nullptr) {
+    return {Verdict::no, "no kernel is installed"};
+  }
+  for (const DriverState& state : driver_states(facts.guest, facts.inspection, *kernel)) {
+    if (state.module == "ena") {
+      const bool there = state.in_root || state.place == DriverPlace::built_in ||
+                         state.place == DriverPlace::in_initramfs;
+      return {there ? Verdict::yes : Verdict::no,
+              fmt::format("{}: ena is {}", kernel->release, to_string(state.place))};
+    }
+  }
+  return {Verdict::cannot_tell, "nothing is known about ena"};
+}
+
+// A name that leads to a file system we have, on EC2 too.
+Answer leads_to_filesystem(const Facts& facts, const NameMeaning& meaning,
+                           const std::string& name) {
+  if (const auto* stable = std::get_if<StableName>(&meaning)) {
+    if (stable->device.empty()) {
+      return {Verdict::cannot_tell,
+              fmt::format("{} is stable, but nothing here answers to it", name)};
+    }
+    const Filesystem* filesystem = find_filesystem(facts.inspection, stable->device);
+    return {Verdict::yes,
+            fmt::format("{} is {}", name,
+                        filesystem == nullptr ? stable->device.str() : filesystem->type)};
+  }
+  if (std::holds_alternative<FoundName>(meaning)) {
+    return {Verdict::no, fmt::format("{} has another name on EC2", name)};
+  }
+  if (const auto* away = std::get_if<DiskNotGiven>(&meaning)) {
+    return {Verdict::no, fmt::format("{} lies on {}, which was not given", name, away->disk)};
+  }
+  return {Verdict::no, fmt::format("{}: {}", name, std::get<UnknownName>(meaning).why)};
+}
+
+Answer ask_root(const Facts& facts) {
+  if (facts.default_entry() == nullptr) {
+    return {Verdict::cannot_tell, "the boot loader's default entry is not known"};
+  }
+  const std::optional<std::string> root = facts.default_arguments().last_value("root");
+  if (!root) {
+    return {Verdict::cannot_tell, "the default entry has no root= argument"};
+  }
+  const NamedUse use{.name = *root, .type = "", .device = facts.inspection.root};
+  Answer answer = leads_to_filesystem(
+      facts, NameMap(facts.inspection, std::span(&use, 1)).meaning(*root), "root=" + *root);
+  // An explicit UUID that no file system has is no riddle: the initramfs would wait for it in vain.
+  if (answer.verdict == Verdict::cannot_tell &&
+      (root->starts_with("UUID=") || root->starts_with("LABEL="))) {
+    answer.verdict = Verdict::no;
+  }
+  return answer;
+}
+
+Answer ask_mounts(const Facts& facts) {
+  const std::string text = facts.guest.read(GuestPath("/etc/fstab")).value_or("");
+  const std::vector<FstabEntry> entries = parse_fstab(text);
+  const NameMap names(facts.inspection, uses_in_fstab(entries, facts.inspection));
+  int required = 0;
+  for (const FstabEntry& entry : entries) {
+    if (!entry.required()) {
+      continue;
+    }
+    ++required;
+    const NameMeaning meaning = names.meaning(entry.device, entry.type);
+    const auto* stable = std::get_if<StableName>(&meaning);
+    const bool by_tag = entry.device.starts_with("UUID=") || entry.device.starts_with("LABEL=") ||
+                        entry.device.starts_with("PARTUUID=");
+    if (stable != nullptr && (!stable->device.empty() || !by_tag)) {
+      continue;
+    }
+    const Answer answer = leads_to_filesystem(facts, meaning, entry.device);
+    return {Verdict::no, fmt::format("/etc/fstab line {}: {}", entry.line, answer.detail)};
+  }
+  return {Verdict::yes, fmt::format("{} required entries of /etc/fstab", required)};
+}
+
+Answer ask_device_names(const Facts& facts) {
+  std::string found;
+  for (const UnstableName& name : find_unstable_names(facts.guest, facts.inspection)) {
+    if (name.required) {
+      found += fmt::format("{}{} in {} line {}", found.empty() ? "" : ", ", name.name,
+                           name.file.str(), name.line);
+    }
+  }
+  if (found.empty()) {
+    return {Verdict::yes, "no device name is left that EC2 changes"};
+  }
+  return {Verdict::no, found};
+}
+
+Answer ask_io_timeout(const Facts& facts) {
+  if (facts.default_entry() == nullptr || facts.default_kernel == nullptr) {
+    return {Verdict::cannot_tell, "the boot loader's default entry is not known"};
+  }
+  const std::string& wanted = facts.default_kernel->io_timeout_argument;
+  const std::string name = wanted.substr(0, wanted.find('='));
+  const std::optional<std::string> value = facts.default_arguments().last_value(name);
+  if (!value) {
+    return {Verdict::no, fmt::format("{} is not set: I/O to EBS fails after 30 seconds", name)};
+  }
+  return {name + "=" + *value == wanted ? Verdict::yes : Verdict::no, name + "=" + *value};
+}
+
+Answer ask_console(const Facts& facts) {
+  if (facts.default_entry() == nullptr) {
+    return {Verdict::cannot_tell, "the boot loader's default entry is not known"};
+  }
+  const bool there = facts.default_entry()->arguments.find("console=ttyS0") != std::string::npos;
+  return {there ? Verdict::yes : Verdict::no,
+          there ? "console=ttyS0" : "no console=ttyS0: the EC2 serial console stays empty"};
+}
+
+Answer ask_network(const Facts& facts) {
+  if (facts.target.network == NetworkMode::keep) {
+    return {Verdict::cannot_tell, "the network configuration is kept as it is"};
+  }
+  for (const NetworkStack& stack : network_stacks()) {
+    if (!stack.in_use(facts.guest)) {
+      continue;
+    }
+    if (!stack.fix.plan(facts.guest, facts.inspection, facts.target).edits.empty()) {
+      return {Verdict::no, fmt::format("{} is not set up for DHCP on the card of EC2", stack.name)};
+    }
+    if (stack.classic_interface_names &&
+        facts.default_arguments().last_value("net.ifnames") != "0") {
+      return {
+          Verdict::no,
+          fmt::format("{} configures eth0, and the kernel is not told net.ifnames=0", stack.name)};
+    }
+    return {Verdict::yes, fmt::format("{} asks DHCP", stack.name)};
+  }
+  return {Verdict::cannot_tell, "no network stack that rehost knows"};
+}
+
+constexpr Question kQuestions[] = {
+    {"boot-loader", "Does the firmware find a boot loader?", Weight::required, ask_boot_loader},
+    {"default-kernel", "Which kernel does it start?", Weight::required, ask_default_kernel},
+    {"nvme", "Can that kernel reach an NVMe disk before it has a root file system?",
+     Weight::required, ask_nvme},
+    {"root-device", "Does root= name a file system that is there?", Weight::required, ask_root},
+    {"mounts", "Is everything there that must be mounted?", Weight::required, ask_mounts},
+    {"device-names", "Is no device name left that EC2 changes?", Weight::required,
+     ask_device_names},
+    {"ena", "Can that kernel load the driver of the network card?", Weight::required, ask_ena},
+    {"network", "Does the network come up by DHCP?", Weight::required, ask_network},
+    {"other-kernels", "Can all other kernels reach an NVMe disk?", Weight::advisory,
+     ask_other_kernels},
+    {"io-timeout", "Does NVMe wait for EBS as long as it can?", Weight::advisory, ask_io_timeout},
+    {"console", "Does the EC2 serial console show something?", Weight::advisory, ask_console},
+};
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::yes:
+      return "yes";
+    case Verdict::no:
+      return "no";
+    case Verdict::cannot_tell:
+      return "cannot-tell";
+  }
+  return "";
+}
+
+std::vector<CheckAnswer> check_guest(const GuestView& guest, const Inspection& inspection,
+                                     const Target& target) {
+  Facts facts{guest, inspection, target, read_boot_config(guest, inspection.firmware)};
+  for (const KernelImage& kernel : inspection.kernels) {
+    facts.default_kernel = kernel.is_default ? &kernel : facts.default_kernel;
+  }
+  std::vector<CheckAnswer> answers;
+  for (const Question& question : kQuestions) {
+    const Answer answer = question.ask(facts);
+    answers.push_back({std::string(question.name), std::string(question.sentence), answer.verdict,
+                       question.weight == Weight::required, answer.detail});
+  }
+  return answers;
+}
+
+bool would_boot(const std::vector<CheckAnswer>& answers) {
+  return std::none_of(answers.begin(), answers.end(), [](const CheckAnswer& answer) {
+    return answer.required && answer.verdict == Verdict::no;
+  });
+}
+
+}  // namespace rehost

@@ -1,0 +1,585 @@
+#include "converter/guestfs_guest.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <guestfs.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "converter/core/error.h"
+
+namespace rehost {
+namespace {
+
+struct FreeGuestfs {
+  void operator()(char* p) const { free(p); }  // NOLINT: libguestfs hands out malloc'd memory
+  void operator()(char** list) const {
+    for (char** p = list; *p != nullptr; ++p) {
+      free(*p);  // NOLINT
+    }
+    free(list);  // NOLINT
+  }
+  void operator()(struct guestfs_statns* p) const { guestfs_free_statns(p); }
+  void operator()(struct guestfs_statns_list* p) const { guestfs_free_statns_list(p); }
+  void operator()(struct guestfs_statvfs* p) const { guestfs_free_statvfs(p); }
+};
+template <typename T>
+using Owned = std::unique_ptr<T, FreeGuestfs>;
+using OwnedString = std::unique_ptr<char, FreeGuestfs>;
+using OwnedList = std::unique_ptr<char*, FreeGuestfs>;
+
+std::vector<std::string> strings_of(char* const* list) {
+  std::vector<std::string> out;
+  for (; list != nullptr && *list != nullptr; ++list) {
+    out.emplace_back(*list);
+  }
+  return out;
+}
+
+std::map<std::string, std::string> pairs_of(char* const* list) {
+  std::map<std::string, std::string> out;
+  for (; list != nullptr && list[0] != nullptr && list[1] != nullptr; list += 2) {
+    out[list[0]] = list[1];
+  }
+  return out;
+}
+
+// The null-terminated array that libguestfs wants; valid while `strings` lives.
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  for (const std::string& s : strings) {
+    out.push_back(const_cast<char*>(s.c_str()));  // NOLINT: the C API is not const correct
+  }
+  out.push_back(nullptr);
+  return out;
+}
+
+FileStat to_stat(const struct guestfs_statns& s) {
+  FileStat stat;
+  switch (s.st_mode & S_IFMT) {
+    case S_IFDIR:
+      stat.type = FileType::directory;
+      break;
+    case S_IFLNK:
+      stat.type = FileType::symlink;
+      break;
+    case S_IFBLK:
+      stat.type = FileType::block_device;
+      break;
+    case S_IFCHR:
+      stat.type = FileType::char_device;
+      break;
+    case S_IFIFO:
+      stat.type = FileType::fifo;
+      break;
+    case S_IFSOCK:
+      stat.type = FileType::socket;
+      break;
+    default:
+      stat.type = FileType::regular;
+  }
+  stat.mode = static_cast<uint32_t>(s.st_mode) & 07777;
+  stat.uid = static_cast<uint32_t>(s.st_uid);
+  stat.gid = static_cast<uint32_t>(s.st_gid);
+  stat.size = static_cast<uint64_t>(s.st_size);
+  return stat;
+}
+
+void log_appliance(guestfs_h*, void*, uint64_t event, int, int, const char* text, size_t length,
+                   const uint64_t*, size_t) {
+  while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) {
+    --length;
+  }
+  const std::string_view line(text, length);
+  if (event == GUESTFS_EVENT_WARNING) {
+    spdlog::warn("appliance: {}", line);
+  } else {
+    spdlog::debug("appliance: {}", line);
+  }
+}
+
+constexpr uint64_t kLargestMessage = 2u << 20;  // guestfs(3): a message is 4 MB at most
+constexpr uint64_t kLargestCachedFile = 256u << 20;
+
+}  // namespace
+
+struct GuestfsGuest::Handle {
+  guestfs_h* g = nullptr;
+  Handle() : g(guestfs_create()) {
+    if (g == nullptr) {
+      throw Error(ErrorKind::environment, "cannot create a libguestfs handle: out of memory");
+    }
+    guestfs_set_error_handler(g, nullptr, nullptr);
+  }
+  ~Handle() { guestfs_close(g); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  std::string last_error() const {
+    const char* message = guestfs_last_error(g);
+    std::string text = message == nullptr ? "unknown error" : message;
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+  }
+  [[noreturn]] void fail(ErrorKind kind, const std::string& act) const {
+    throw Error(kind, fmt::format("{}: {}", act, last_error()));
+  }
+  // An upload loses the errno on its way and keeps the text.
+  bool no_space() const {
+    return guestfs_last_errno(g) == ENOSPC ||
+           last_error().find(errno_text(ENOSPC)) != std::string::npos;
+  }
+  void check(int result, const std::string& act) const {
+    if (result == -1 && no_space()) {
+      fail(ErrorKind::unsupported_guest, act + " (make room on the source machine)");
+    }
+    if (result == -1) {
+      fail(ErrorKind::guest_damaged, act);
+    }
+  }
+  template <typename T>
+  T* check(T* result, const std::string& act) const {
+    if (result == nullptr) {
+      fail(ErrorKind::guest_damaged, act);
+    }
+    return result;
+  }
+};
+
+namespace {
+
+enum class Acceleration { kvm_or_emulation, emulation };
+
+bool emulation_forced(guestfs_h* g) {
+  const OwnedString setting(guestfs_get_backend_setting(g, "force_tcg"));
+  return setting != nullptr;
+}
+
+// Everything that is set before a launch. Returns false when the launch itself fails.
+bool launch(guestfs_h* g, const std::vector<Drive>& drives, const ApplianceOptions& options,
+            Acceleration acceleration) {
+  if (getenv("LIBGUESTFS_BACKEND") == nullptr && guestfs_set_backend(g, "direct") == -1) {
+    return false;
+  }
+  if (acceleration == Acceleration::emulation && !emulation_forced(g) &&
+      guestfs_set_backend_setting(g, "force_tcg", "1") == -1) {
+    return false;
+  }
+  guestfs_set_pgroup(g, 1);  // ctrl-C is ours to handle: it must not kill the appliance under us
+  guestfs_set_autosync(g, 1);
+  guestfs_set_tmpdir(g, options.work_directory.c_str());
+  guestfs_set_verbose(g, options.verbose ? 1 : 0);
+  guestfs_set_trace(g, options.verbose ? 1 : 0);
+  const uint64_t mask =
+      GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LIBRARY | GUESTFS_EVENT_TRACE | GUESTFS_EVENT_WARNING;
+  guestfs_set_event_callback(g, log_appliance, mask, 0, nullptr);
+  for (const Drive& drive : drives) {
+    if (guestfs_add_drive_opts(g, drive.path.c_str(), GUESTFS_ADD_DRIVE_OPTS_FORMAT,
+                               drive.format.c_str(), GUESTFS_ADD_DRIVE_OPTS_CACHEMODE, "unsafe",
+                               -1) == -1) {
+      return false;
+    }
+  }
+  return guestfs_launch(g) == 0;
+}
+
+void warn_emulation(EventSink& events, const std::string& why) {
+  events.on(WarningRaised{{std::string(kKvmUnavailable), "/dev/kvm",
+                           why + "; the appliance runs by emulation, which is slower"}});
+}
+
+}  // namespace
+
+GuestfsGuest::GuestfsGuest(const std::vector<Drive>& drives, const ApplianceOptions& options,
+                           EventSink& events)
+    : handle_(std::make_unique<Handle>()), options_(options) {
+  Acceleration acceleration = Acceleration::kvm_or_emulation;
+  if (!emulation_forced(handle_->g) && access("/dev/kvm", R_OK | W_OK) != 0) {
+    warn_emulation(events, "KVM cannot be used: " + errno_text(errno));
+    acceleration = Acceleration::emulation;
+  }
+  if (launch(handle_->g, drives, options, acceleration)) {
+    return;
+  }
+  std::string why = handle_->last_error();
+  if (acceleration == Acceleration::kvm_or_emulation && !emulation_forced(handle_->g)) {
+    // /dev/kvm may exist and abort every machine. The second try decides whether it was KVM.
+    handle_ = std::make_unique<Handle>();
+    if (launch(handle_->g, drives, options, Acceleration::emulation)) {
+      warn_emulation(events, "KVM is there but its virtual machines do not start");
+      return;
+    }
+    why = handle_->last_error();
+  }
+  throw Error(ErrorKind::environment,
+              fmt::format("cannot launch the libguestfs appliance: {} (see --log-level debug; "
+                          "libguestfs-test-tool shows whether it works at all)",
+                          why));
+}
+
+GuestfsGuest::~GuestfsGuest() = default;
+
+namespace {
+
+template <typename T>
+T number(const std::string& text) {
+  T value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+constexpr uint64_t kSector = 512;  // blkid(8): PART_ENTRY_SIZE counts these, whatever the disk says
+
+ProbedDevice to_probed(const std::string& device, const std::map<std::string, std::string>& tags) {
+  const auto tag = [&](const char* name) {
+    const auto found = tags.find(name);
+    return found == tags.end() ? std::string() : found->second;
+  };
+  ProbedDevice probed;
+  probed.filesystem.device = DeviceName(device);
+  probed.filesystem.type = tag("TYPE");
+  probed.filesystem.uuid = tag("UUID");
+  probed.filesystem.label = tag("LABEL");
+  probed.filesystem.partuuid = tag("PART_ENTRY_UUID");
+  probed.filesystem.partition = number<int>(tag("PART_ENTRY_NUMBER"));
+  probed.filesystem.size = number<uint64_t>(tag("PART_ENTRY_SIZE")) * kSector;
+  probed.partition_type = tag("PART_ENTRY_TYPE");
+  probed.partition_table = tag("PTTYPE");
+  return probed;
+}
+
+// /dev/sda1 lies on /dev/sda. Longest name first: sda1 is no partition of a disk sd.
+std::optional<size_t> disk_of_partition(const std::string& partition,
+                                        const std::vector<ProbedDevice>& disks) {
+  std::optional<size_t> found;
+  size_t longest = 0;
+  for (size_t i = 0; i < disks.size(); ++i) {
+    const std::string& disk = disks[i].filesystem.device.str();
+    if (partition.starts_with(disk) && disk.size() > longest) {
+      longest = disk.size();
+      found = i;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+ProbedDevice GuestfsGuest::probe_device(const std::string& device) const {
+  // Fails on a device without any signature: then there are no tags.
+  const OwnedList tags(guestfs_blkid(handle_->g, device.c_str()));
+  return to_probed(device, pairs_of(tags.get()));
+}
+
+ProbedDevices GuestfsGuest::probe() {
+  guestfs_h* g = handle_->g;
+  ProbedDevices found;
+  const auto any_is = [&](std::string_view type) {
+    const auto is = [&](const ProbedDevice& p) { return p.filesystem.type == type; };
+    return std::any_of(found.disks.begin(), found.disks.end(), is) ||
+           std::any_of(found.contents.begin(), found.contents.end(), is);
+  };
+  const auto add_all = [&](char** devices) {
+    for (const std::string& device : strings_of(devices)) {
+      found.contents.push_back(probe_device(device));
+      const int64_t size = guestfs_blockdev_getsize64(g, device.c_str());
+      found.contents.back().filesystem.size = size < 0 ? 0 : static_cast<uint64_t>(size);
+    }
+  };
+  const OwnedList disks(handle_->check(guestfs_list_devices(g), "cannot list the disks"));
+  for (const std::string& disk : strings_of(disks.get())) {
+    ProbedDevice probed = probe_device(disk);
+    probed.filesystem.partition = 0;
+    probed.filesystem.volume = found.disks.size();
+    found.disks.push_back(std::move(probed));
+  }
+  const OwnedList partitions(
+      handle_->check(guestfs_list_partitions(g), "cannot list the partitions"));
+  for (const std::string& partition : strings_of(partitions.get())) {
+    ProbedDevice probed = probe_device(partition);
+    probed.filesystem.volume = disk_of_partition(partition, found.disks);
+    found.contents.push_back(std::move(probed));
+  }
+  if (any_is("linux_raid_member")) {
+    const OwnedList arrays(guestfs_list_md_devices(g));
+    add_all(arrays.get());
+  }
+  if (any_is("LVM2_member")) {
+    const OwnedList volumes(handle_->check(guestfs_lvs(g), "cannot list the logical volumes"));
+    add_all(volumes.get());
+  }
+  return found;
+}
+
+std::string GuestfsGuest::read_device(const DeviceName& device, uint64_t offset, uint64_t length) {
+  size_t got = 0;
+  const OwnedString bytes(handle_->check(
+      guestfs_pread_device(handle_->g, device.str().c_str(), static_cast<int>(length),
+                           static_cast<int64_t>(offset), &got),
+      "cannot read " + device.str()));
+  return std::string(bytes.get(), got);
+}
+
+void GuestfsGuest::mount(const DeviceName& device, const GuestPath& where,
+                         const std::string& options) {
+  handle_->check(
+      guestfs_mount_options(handle_->g, options.c_str(), device.str().c_str(), where.str().c_str()),
+      fmt::format("cannot mount {} on {}", device.str(), where.str()));
+  forget();
+}
+
+void GuestfsGuest::unmount_all() {
+  handle_->check(guestfs_umount_all(handle_->g), "cannot unmount the guest");
+  forget();
+}
+
+void GuestfsGuest::remount_writable(const GuestPath& where) {
+  handle_->check(
+      guestfs_remount(handle_->g, where.str().c_str(), GUESTFS_REMOUNT_RW, 1, -1),
+      fmt::format("cannot make {} writable (a hibernated or damaged file system)", where.str()));
+}
+
+uint64_t GuestfsGuest::free_bytes(const GuestPath& where) {
+  const Owned<struct guestfs_statvfs> vfs(
+      handle_->check(guestfs_statvfs(handle_->g, where.str().c_str()),
+                     "cannot ask for the free space of " + where.str()));
+  return static_cast<uint64_t>(vfs->bavail) * static_cast<uint64_t>(vfs->bsize);
+}
+
+void GuestfsGuest::close() {
+  forget();
+  if (guestfs_umount_all(handle_->g) == -1) {
+    handle_->fail(ErrorKind::image_io, "cannot unmount the guest: its last changes may be lost");
+  }
+  if (guestfs_shutdown(handle_->g) == -1) {
+    handle_->fail(ErrorKind::image_io,
+                  "cannot stop the appliance cleanly: its last writes may be lost");
+  }
+}
+
+void GuestfsGuest::forget() {
+  stats_.clear();
+  listings_.clear();
+  links_.clear();
+  contents_.clear();
+}
+
+std::optional<FileStat> GuestfsGuest::stat(const GuestPath& path) const {
+  const auto cached = stats_.find(path);
+  if (cached != stats_.end()) {
+    return cached->second;
+  }
+  std::optional<FileStat> result;
+  const Owned<struct guestfs_statns> found(guestfs_lstatns(handle_->g, path.str().c_str()));
+  if (found != nullptr) {
+    result = to_stat(*found);
+  } else {
+    const int error = guestfs_last_errno(handle_->g);
+    if (error != ENOENT && error != ENOTDIR && error != ELOOP) {
+      handle_->fail(ErrorKind::guest_damaged, "cannot look at " + path.str());
+    }
+  }
+  stats_[path] = result;
+  return result;
+}
+
+std::optional<std::string> GuestfsGuest::read(const GuestPath& path, uint64_t max_bytes) const {
+  const std::optional<GuestPath> real = resolve(*this, path);
+  if (!real) {
+    return std::nullopt;
+  }
+  const std::optional<FileStat> status = stat(*real);
+  if (!status || status->type != FileType::regular) {
+    return std::nullopt;
+  }
+  if (status->size > max_bytes) {
+    throw Error(
+        ErrorKind::guest_damaged,
+        fmt::format("cannot read {}: it has {} bytes, more than the {} that such a file may have",
+                    path.str(), status->size, max_bytes));
+  }
+  const auto cached = contents_.find(*real);
+  if (cached != contents_.end()) {
+    return cached->second;
+  }
+  // Not read_file: a transfer costs a quarter of a second to set up under emulation, a pread some
+  // milliseconds.
+  std::string content = *read_range(*real, 0, status->size);
+  if (content.size() <= kLargestCachedFile) {
+    contents_[*real] = content;
+  }
+  return content;
+}
+
+std::optional<std::string> GuestfsGuest::read_range(const GuestPath& path, uint64_t offset,
+                                                    uint64_t length) const {
+  const std::optional<GuestPath> real = resolve(*this, path);
+  const std::optional<FileStat> status = real ? stat(*real) : std::nullopt;
+  if (!status || status->type != FileType::regular) {
+    return std::nullopt;
+  }
+  std::string out;
+  while (out.size() < length && offset + out.size() < status->size) {
+    const uint64_t want = std::min(length - out.size(), kLargestMessage);
+    size_t got = 0;
+    const OwnedString bytes(
+        handle_->check(guestfs_pread(handle_->g, real->str().c_str(), static_cast<int>(want),
+                                     static_cast<int64_t>(offset + out.size()), &got),
+                       "cannot read " + path.str()));
+    if (got == 0) {
+      break;
+    }
+    out.append(bytes.get(), got);
+  }
+  return out;
+}
+
+std::vector<DirectoryEntry> GuestfsGuest::list(const GuestPath& directory) const {
+  const std::optional<GuestPath> real = resolve(*this, directory);
+  const std::optional<FileStat> status = real ? stat(*real) : std::nullopt;
+  if (!status || status->type != FileType::directory) {
+    return {};
+  }
+  const auto cached = listings_.find(*real);
+  if (cached != listings_.end()) {
+    return cached->second;
+  }
+  const OwnedList listed(handle_->check(guestfs_ls(handle_->g, real->str().c_str()),
+                                        "cannot list " + directory.str()));
+  std::vector<std::string> names = strings_of(listed.get());
+  if (names.empty()) {
+    return listings_[*real] = {};
+  }
+  std::sort(names.begin(), names.end());
+  std::vector<char*> pointers = pointers_to(names);
+  const Owned<struct guestfs_statns_list> stats(
+      handle_->check(guestfs_lstatnslist(handle_->g, real->str().c_str(), pointers.data()),
+                     "cannot list " + directory.str()));
+  std::vector<DirectoryEntry> entries;
+  for (size_t i = 0; i < names.size() && i < stats->len; ++i) {
+    if (stats->val[i].st_ino == -1) {
+      continue;  // lstatnslist: this entry could not be looked at
+    }
+    entries.push_back({names[i], to_stat(stats->val[i])});
+    stats_[*real / names[i]] = entries.back().stat;
+  }
+  listings_[*real] = entries;
+  return entries;
+}
+
+std::optional<std::string> GuestfsGuest::read_link(const GuestPath& path) const {
+  const std::optional<FileStat> status = stat(path);
+  if (!status || status->type != FileType::symlink) {
+    return std::nullopt;
+  }
+  const auto cached = links_.find(path);
+  if (cached != links_.end()) {
+    return cached->second;
+  }
+  const OwnedString target(handle_->check(guestfs_readlink(handle_->g, path.str().c_str()),
+                                          "cannot read the link " + path.str()));
+  links_[path] = target.get();
+  return links_[path];
+}
+
+void GuestfsGuest::write(const GuestPath& path, std::string_view content, uint32_t mode_if_new) {
+  const GuestPath real = resolve(*this, path).value_or(path);
+  const std::optional<FileStat> before = stat(real);
+  if (before && before->type != FileType::regular) {
+    throw Error(ErrorKind::guest_damaged, "cannot write " + path.str() + ": not a regular file");
+  }
+  if (content.size() <= kLargestMessage) {
+    handle_->check(guestfs_write(handle_->g, real.str().c_str(), content.data(), content.size()),
+                   "cannot write " + path.str());
+  } else {
+    const std::string transfer = options_.work_directory + "/transfer";
+    {
+      std::ofstream out(transfer, std::ios::binary | std::ios::trunc);
+      out.write(content.data(), static_cast<std::streamsize>(content.size()));
+      out.flush();
+      if (!out) {
+        throw Error(ErrorKind::environment,
+                    fmt::format("cannot write {}: {}; --work-dir names a folder with more room",
+                                transfer, errno_text(errno)));
+      }
+    }
+    const int result = guestfs_upload(handle_->g, transfer.c_str(), real.str().c_str());
+    unlink(transfer.c_str());
+    handle_->check(result, "cannot write " + path.str());
+  }
+  if (!before) {
+    handle_->check(guestfs_chmod(handle_->g, static_cast<int>(mode_if_new), real.str().c_str()),
+                   "cannot set the mode of " + path.str());
+  }
+  forget();
+}
+
+void GuestfsGuest::append(const GuestPath& path, std::string_view content) {
+  const std::optional<GuestPath> real = resolve(*this, path);
+  if (!real) {
+    throw Error(ErrorKind::guest_damaged, "cannot append to " + path.str() + ": no such file");
+  }
+  for (size_t at = 0; at < content.size(); at += kLargestMessage) {
+    const std::string_view part = content.substr(at, kLargestMessage);
+    handle_->check(guestfs_write_append(handle_->g, real->str().c_str(), part.data(), part.size()),
+                   "cannot append to " + path.str());
+  }
+  forget();
+}
+
+void GuestfsGuest::remove(const GuestPath& path) {
+  handle_->check(guestfs_rm(handle_->g, path.str().c_str()), "cannot remove " + path.str());
+  forget();
+}
+
+void GuestfsGuest::make_directories(const GuestPath& path) {
+  if (is_directory(*this, path)) {
+    return;
+  }
+  handle_->check(guestfs_mkdir_p(handle_->g, path.str().c_str()),
+                 "cannot make the directory " + path.str());
+  forget();
+}
+
+void GuestfsGuest::symlink(const GuestPath& path, std::string_view target) {
+  handle_->check(guestfs_ln_sf(handle_->g, std::string(target).c_str(), path.str().c_str()),
+                 "cannot make the link " + path.str());
+  forget();
+}
+
+CommandResult GuestfsGuest::run(const std::vector<std::string>& argv) {
+  // `sh` rather than `command`: it hands back the output of a command that fails, when asked for
+  // both.
+  std::string line;
+  for (const std::string& word : argv) {
+    std::string quoted = "'";
+    for (const char c : word) {
+      quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    }
+    line += (line.empty() ? "" : " ") + quoted + "'";
+  }
+  const OwnedString output(guestfs_sh(
+      handle_->g, ("(" + line + ") 2>&1 </dev/null; echo \"rehost-status:$?\"").c_str()));
+  forget();
+  if (output == nullptr) {
+    handle_->fail(ErrorKind::guest_damaged, "cannot run " + argv.at(0) + " in the guest");
+  }
+  CommandResult result;
+  result.output = output.get();
+  const size_t mark = result.output.rfind("rehost-status:");
+  if (mark == std::string::npos) {
+    handle_->fail(ErrorKind::guest_damaged, "cannot run " + argv.at(0) + " in the guest");
+  }
+  result.exit_status = atoi(result.output.c_str() + mark + strlen("rehost-status:"));  // NOLINT
+  result.output.resize(mark);
+  return result;
+}
+
+}  // namespace rehost

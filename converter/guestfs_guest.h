@@ -1,0 +1,101 @@
+// The libguestfs border: the appliance that opens the disks, as a Guest. guestfs_guest.cc is the
+// only file that includes <guestfs.h>; it turns every -1 into an Error and frees every returned
+// list.
+//
+// One thread, one handle. The drives are overlays: whatever happens here, the volumes stay as they
+// are.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "converter/core/event.h"
+#include "converter/core/guest.h"
+#include "converter/core/inspection.h"
+
+namespace rehost {
+
+// Code of the warning that the appliance runs by emulation: about the worker, not about the guest.
+inline constexpr std::string_view kKvmUnavailable = "kvm-unavailable";
+
+struct Drive {
+  std::string path;
+  std::string format;
+};
+
+struct ApplianceOptions {
+  std::string work_directory;  // sockets and transfers go here
+  bool verbose = false;        // the appliance's own messages go to the log at debug level
+};
+
+// A device as blkid(8) sees it.
+struct ProbedDevice {
+  Filesystem filesystem;
+  std::string partition_type;   // GPT type GUID in lower case, or "0x83"
+  std::string partition_table;  // of a whole disk: "gpt", "dos", ""
+};
+
+struct ProbedDevices {
+  std::vector<ProbedDevice> disks;     // in the order of the drives
+  std::vector<ProbedDevice> contents;  // partitions, then md arrays, then logical volumes
+};
+
+class GuestfsGuest : public Guest {
+ public:
+  // Launches the appliance, with KVM when it works and by emulation when it does not (one warning
+  // to `events`). Throws Error(environment) when there is no appliance at all.
+  GuestfsGuest(const std::vector<Drive>& drives, const ApplianceOptions& options,
+               EventSink& events);
+  ~GuestfsGuest() override;
+  GuestfsGuest(const GuestfsGuest&) = delete;
+  GuestfsGuest& operator=(const GuestfsGuest&) = delete;
+
+  // The block devices. Every question starts a blkid in the appliance, a quarter of a second each:
+  // ask once.
+  ProbedDevices probe();
+  // Bytes of a block device, shorter at its end.
+  std::string read_device(const DeviceName& device, uint64_t offset, uint64_t length);
+  // Default mount options are the caller's: "ro", "ro,subvol=@".
+  void mount(const DeviceName& device, const GuestPath& where, const std::string& options);
+  void unmount_all();
+  void remount_writable(const GuestPath& where);
+  // Bytes that may still be written below a mount point.
+  uint64_t free_bytes(const GuestPath& where);
+
+  // Unmounts, syncs and stops the appliance. An error here may mean that data was not written, and
+  // is thrown.
+  void close();
+
+  std::optional<FileStat> stat(const GuestPath& path) const override;
+  std::optional<std::string> read(const GuestPath& path, uint64_t max_bytes) const override;
+  std::optional<std::string> read_range(const GuestPath& path, uint64_t offset,
+                                        uint64_t length) const override;
+  std::vector<DirectoryEntry> list(const GuestPath& directory) const override;
+  std::optional<std::string> read_link(const GuestPath& path) const override;
+
+  void write(const GuestPath& path, std::string_view content, uint32_t mode_if_new) override;
+  void append(const GuestPath& path, std::string_view content) override;
+  void remove(const GuestPath& path) override;
+  void make_directories(const GuestPath& path) override;
+  void symlink(const GuestPath& path, std::string_view target) override;
+  CommandResult run(const std::vector<std::string>& argv) override;
+
+ private:
+  struct Handle;
+  ProbedDevice probe_device(const std::string& device) const;
+  void forget();  // what was cached, after a change
+
+  std::unique_ptr<Handle> handle_;
+  ApplianceOptions options_;
+  // Nobody else writes to the overlay while we hold it, so what was read stays true until we write.
+  mutable std::map<GuestPath, std::optional<FileStat>> stats_;
+  mutable std::map<GuestPath, std::vector<DirectoryEntry>> listings_;
+  mutable std::map<GuestPath, std::string> links_;
+  mutable std::map<GuestPath, std::string> contents_;
+};
+
+}  // namespace rehost

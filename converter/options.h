@@ -1,0 +1,43 @@
+// The command line, as values. `rehost --help` and docs/rehost.1 say the same; a test compares
+// them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "converter/core/target.h"
+
+namespace rehost {
+
+enum class Command { inspect, check, plan, convert, list, help, version };
+
+struct Options {
+  Command command = Command::help;
+  std::string help_for;              // a command's name, or empty
+  std::string list;                  // "fixes", "distros", "errors", "formats"
+  std::vector<std::string> sources;  // in the machine's own disk order
+  std::string source_format = "auto";
+  bool json = false;
+  std::string output;  // a directory
+  bool in_place = false;
+  bool overwrite = false;
+  bool strict = false;  // warnings make the run fail with `verification`
+  std::string work_dir;
+  std::string report;  // a file; empty: the command's default
+  std::string events;  // a file or "fd:N"
+  std::string log_level = "warning";
+  bool quiet = false;
+  Target target;
+};
+
+// Throws Error(usage) with a sentence that names the option.
+Options parse_options(const std::vector<std::string>& arguments);
+
+// For one command, or for all of them when the name is empty. Throws Error(usage) for an unknown
+// command.
+std::string help_text(const std::string& command);
+
+// Long names of all options, for the test that compares them with the manual.
+std::vector<std::string> option_names();
+
+}  // namespace rehost

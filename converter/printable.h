@@ -1,0 +1,12 @@
+// Guests choose names, and a terminal obeys escape codes: text for a terminal goes through here.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace rehost {
+
+// Control characters other than tab and newline become "?". Bytes of UTF-8 stay.
+std::string printable(std::string_view text);
+
+}  // namespace rehost

@@ -1,0 +1,183 @@
+#include "converter/report.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "converter/core/error.h"
+
+namespace rehost {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Names inside a guest are bytes; JSON is UTF-8. What is no UTF-8 becomes the replacement
+// character.
+std::string dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json header() {
+  return Json{{"version", 1}, {"rehost", REHOST_VERSION}};
+}
+
+Json to_json(const Filesystem& f) {
+  Json json{{"device", f.device.str()},
+            {"type", f.type},
+            {"uuid", f.uuid},
+            {"label", f.label},
+            {"size", f.size}};
+  if (f.volume) {
+    json["volume"] = *f.volume;
+    json["partition"] = f.partition;
+  }
+  return json;
+}
+
+Json to_json(const KernelImage& k) {
+  return Json{{"release", k.release},
+              {"vmlinuz", k.vmlinuz ? Json(k.vmlinuz->str()) : Json()},
+              {"initramfs", k.initramfs ? Json(k.initramfs->str()) : Json()},
+              {"default", k.is_default}};
+}
+
+Json to_json(const Inspection& i) {
+  Json json{{"os",
+             {{"id", i.os.id},
+              {"version_id", i.os.version_id},
+              {"pretty_name", i.os.pretty_name},
+              {"distro", i.distro == nullptr ? Json() : Json(i.distro->id)}}},
+            {"architecture", i.architecture},
+            {"firmware", i.firmware == Firmware::uefi ? "uefi" : "bios"},
+            {"selinux", i.selinux},
+            {"root", i.root.str()}};
+  json["volumes"] = Json::array();
+  for (const Volume& v : i.volumes) {
+    json["volumes"].push_back(
+        {{"id", v.id}, {"path", v.path}, {"format", v.format}, {"size", v.size}});
+  }
+  json["disks"] = Json::array();
+  for (const Disk& d : i.disks) {
+    json["disks"].push_back({{"volume", d.volume},
+                             {"partition_table", d.partition_table},
+                             {"grub_in_boot_sector", d.grub_in_boot_sector}});
+  }
+  json["filesystems"] = Json::array();
+  for (const Filesystem& f : i.filesystems) {
+    json["filesystems"].push_back(to_json(f));
+  }
+  json["mounts"] = Json::array();
+  for (const MountedFilesystem& m : i.mounts) {
+    json["mounts"].push_back({{"where", m.where.str()}, {"device", m.device.str()}});
+  }
+  json["kernels"] = Json::array();
+  for (const KernelImage& k : i.kernels) {
+    json["kernels"].push_back(to_json(k));
+  }
+  return json;
+}
+
+Json warnings_json(const std::vector<Warning>& warnings) {
+  Json json = Json::array();
+  for (const Warning& w : warnings) {
+    json.push_back({{"code", w.code}, {"subject", w.subject}, {"sentence", w.sentence}});
+  }
+  return json;
+}
+
+Json edits_json(const std::vector<ReportedEdit>& edits) {
+  Json json = Json::array();
+  for (const ReportedEdit& e : edits) {
+    json.push_back(
+        {{"fix", e.fix}, {"reason", e.reason}, {"summary", e.summary}, {"diff", e.diff}});
+  }
+  return json;
+}
+
+Json answers_json(const std::vector<CheckAnswer>& answers) {
+  Json json = Json::array();
+  for (const CheckAnswer& a : answers) {
+    json.push_back({{"question", a.question},
+                    {"sentence", a.sentence},
+                    {"verdict", to_string(a.verdict)},
+                    {"required", a.required},
+                    {"detail", a.detail}});
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string inspection_json(const Report& report) {
+  Json json = header();
+  json["inspection"] = report.inspection ? to_json(*report.inspection) : Json();
+  json["warnings"] = warnings_json(report.warnings);
+  return dump(json);
+}
+
+std::string plan_json(const Report& report) {
+  Json json = header();
+  json["edits"] = edits_json(report.edits);
+  json["warnings"] = warnings_json(report.warnings);
+  return dump(json);
+}
+
+std::string check_json(const Report& report) {
+  Json json = header();
+  json["would_boot"] = would_boot(report.check_before);
+  json["answers"] = answers_json(report.check_before);
+  json["warnings"] = warnings_json(report.warnings);
+  return dump(json);
+}
+
+std::string report_json(const Report& report) {
+  Json json = header();
+  json["command"] = report.command;
+  json["outcome"] = report.outcome;
+  json["exit_code"] = report.exit_code;
+  json["retryable"] = report.retryable;
+  json["error"] = report.error.empty() ? Json() : Json(report.error);
+  json["inspection"] = report.inspection ? to_json(*report.inspection) : Json();
+  json["edits"] = edits_json(report.edits);
+  json["warnings"] = warnings_json(report.warnings);
+  json["check_before"] = answers_json(report.check_before);
+  json["check_after"] = answers_json(report.check_after);
+  json["outputs"] = Json::array();
+  for (const OutputVolume& o : report.outputs) {
+    json["outputs"].push_back({{"path", o.path},
+                               {"size", o.size},
+                               {"bytes_written", o.bytes_written},
+                               {"bytes_changed", o.bytes_changed}});
+  }
+  json["phases"] = Json::array();
+  for (const auto& [phase, seconds] : report.phases) {
+    json["phases"].push_back({{"phase", phase}, {"seconds", seconds}});
+  }
+  return dump(json);
+}
+
+void write_report(const Report& report, const std::string& path) {
+  const std::string partial = path + ".partial";
+  {
+    std::ofstream out(partial, std::ios::binary | std::ios::trunc);
+    out << report_json(report);
+    out.flush();
+    if (!out) {
+      const int error = errno;
+      std::remove(partial.c_str());
+      throw Error(ErrorKind::environment,
+                  fmt::format("cannot write the report {}: {}", path, errno_text(error)));
+    }
+  }
+  if (std::rename(partial.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    std::remove(partial.c_str());
+    throw Error(ErrorKind::environment,
+                fmt::format("cannot write the report {}: {}", path, errno_text(error)));
+  }
+}
+
+}  // namespace rehost

@@ -1,0 +1,54 @@
+// What a run has found and done. It is filled while the run goes on, so that a failed run has a
+// report too.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "converter/check.h"
+#include "converter/core/edit.h"
+#include "converter/core/inspection.h"
+
+namespace rehost {
+
+struct ReportedEdit {
+  std::string fix;
+  std::string reason;
+  std::string summary;
+  std::string diff;
+};
+
+struct OutputVolume {
+  std::string path;
+  uint64_t size = 0;           // virtual size
+  uint64_t bytes_written = 0;  // what was really written: data of a copy, changed blocks in place
+  uint64_t bytes_changed = 0;  // what differs from the source, by the overlay's extents
+};
+
+struct Report {
+  std::string command;
+  std::string outcome = "internal";  // "done" or the name of an error kind
+  int exit_code = 1;
+  bool retryable = false;
+  std::string error;  // empty when done
+  std::optional<Inspection> inspection;
+  std::vector<ReportedEdit> edits;
+  std::vector<Warning> warnings;
+  std::vector<CheckAnswer> check_before;
+  std::vector<CheckAnswer> check_after;
+  std::vector<OutputVolume> outputs;
+  std::vector<std::pair<std::string, double>> phases;  // seconds, in order
+};
+
+// The file formats of reports and --json; every document carries "version": 1.
+std::string report_json(const Report& report);
+std::string inspection_json(const Report& report);
+std::string plan_json(const Report& report);
+std::string check_json(const Report& report);
+
+// Writes under a partial name and renames. Throws Error(environment).
+void write_report(const Report& report, const std::string& path);
+
+}  // namespace rehost

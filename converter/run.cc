@@ -1,0 +1,178 @@
+#include "converter/run.h"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "converter/conversion.h"
+#include "converter/core/error.h"
+#include "converter/fixes.h"
+#include "converter/json_events.h"
+#include "converter/options.h"
+#include "converter/print.h"
+#include "converter/printable.h"
+#include "converter/report.h"
+#include "converter/signals.h"
+#include "converter/terminal_events.h"
+
+namespace rehost {
+namespace {
+
+// Hands each event on to every listener.
+class Listeners : public EventSink {
+ public:
+  void add(std::unique_ptr<EventSink> sink) { sinks_.push_back(std::move(sink)); }
+  void on(const Event& event) override {
+    for (const std::unique_ptr<EventSink>& sink : sinks_) {
+      sink->on(event);
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<EventSink>> sinks_;
+};
+
+void set_up_logging(const std::string& level) {
+  spdlog::set_default_logger(spdlog::stderr_logger_st("rehost"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  spdlog::set_level(spdlog::level::from_str(level));
+}
+
+void add_listeners(Listeners& listeners, const Options& options) {
+  if (!options.quiet) {
+    const bool terminal = isatty(STDERR_FILENO) == 1;
+    listeners.add(std::make_unique<TerminalEvents>(
+        stderr, terminal ? TerminalStyle::bar : TerminalStyle::lines));
+  }
+  if (!options.events.empty()) {
+    listeners.add(std::make_unique<JsonEvents>(options.events));
+  }
+}
+
+void conclude(Report& report, ErrorKind kind, const std::string& sentence) {
+  const ErrorKindRow& row = describe(kind);
+  report.outcome = row.name;
+  report.exit_code = row.exit_code;
+  report.retryable = row.retryable;
+  report.error = sentence;
+}
+
+// Where a run leaves its report when --report says nothing; empty: nowhere (inspect, check and plan
+// print theirs).
+std::string default_report(const Options& options) {
+  if (options.command != Command::convert) {
+    return "";
+  }
+  return options.in_place ? "rehost-report.json"
+                          : (std::filesystem::path(options.output) / "report.json").string();
+}
+
+void leave_report(Report& report, const Options& options, EventSink& events) {
+  const std::string path = options.report.empty() ? default_report(options) : options.report;
+  if (path.empty()) {
+    return;
+  }
+  try {
+    write_report(report, path);
+  } catch (const Error& error) {
+    if (report.exit_code == 0) {
+      conclude(report, error.kind(), error.what());
+    } else {
+      events.on(WarningRaised{{"report-not-written", path, error.what()}});
+    }
+  }
+}
+
+std::string last_sentence(const Report& report, const Options& options) {
+  switch (options.command) {
+    case Command::check:
+      return "this would boot on Nitro";
+    case Command::convert:
+      return fmt::format("converted, {} changes, {} warnings", report.edits.size(),
+                         report.warnings.size());
+    default:
+      return "done";
+  }
+}
+
+void print_result(const Report& report, const Options& options) {
+  std::string text;
+  if (options.command == Command::inspect && report.inspection) {
+    text = options.json ? inspection_json(report) : inspection_text(*report.inspection);
+  } else if (options.command == Command::check && !report.check_before.empty()) {
+    text = options.json ? check_json(report) : check_text(report.check_before);
+  } else if (options.command == Command::plan && report.exit_code == 0) {
+    text = options.json ? plan_json(report) : plan_text(report);
+  }
+  // A pipe gets the bytes as they are: the diff of a file is that file's.
+  std::fputs(isatty(STDOUT_FILENO) == 1 ? printable(text).c_str() : text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+int run_on_disks(const Options& options) {
+  Report report;
+  report.command = command_name(options.command);
+  const SignalWatch signals;
+  Listeners listeners;
+  add_listeners(listeners, options);
+  try {
+    run_conversion(options, listeners, signals.token(), report);
+    report.outcome = "done";
+    report.exit_code = 0;
+  } catch (const Error& error) {
+    conclude(report, error.kind(), error.what());
+  } catch (const std::bad_alloc&) {
+    conclude(report, ErrorKind::environment, "out of memory: give the worker more");
+  } catch (const std::exception& error) {
+    conclude(report, ErrorKind::internal,
+             fmt::format("{} (this is a bug in rehost)", error.what()));
+  }
+  leave_report(report, options, listeners);
+  print_result(report, options);
+  listeners.on(Finished{report.outcome, report.exit_code,
+                        report.exit_code == 0 ? last_sentence(report, options) : report.error});
+  if (options.quiet && report.exit_code != 0) {
+    std::fputs(printable(fmt::format("rehost: {}: {}\n", report.outcome, report.error)).c_str(),
+               stderr);
+  }
+  return report.exit_code;
+}
+
+}  // namespace
+
+int run_rehost(const std::vector<std::string>& arguments) {
+  try {
+    const Options options = parse_options(arguments);
+    set_up_logging(options.log_level);
+    switch (options.command) {
+      case Command::help:
+        std::fputs(help_text(options.help_for).c_str(), stdout);
+        return 0;
+      case Command::version:
+        std::fputs("rehost " REHOST_VERSION "\n", stdout);
+        return 0;
+      case Command::list:
+        std::fputs(table_text(options.list).c_str(), stdout);
+        return 0;
+      default:
+        return run_on_disks(options);
+    }
+  } catch (const Error& error) {
+    const ErrorKindRow& row = describe(error.kind());
+    std::fputs(fmt::format("rehost: {}: {}\n", row.name, error.what()).c_str(), stderr);
+    return row.exit_code;
+  } catch (const std::exception& error) {
+    std::fputs(
+        fmt::format("rehost: internal: {} (this is a bug in rehost)\n", error.what()).c_str(),
+        stderr);
+    return describe(ErrorKind::internal).exit_code;
+  }
+}
+
+}  // namespace rehost

@@ -1,0 +1,27 @@
+// SIGINT and SIGTERM: a thread waits for them, asks the run to stop, and takes the appliance away
+// so that no call into it goes on waiting. A second signal ends the process at once.
+#pragma once
+
+#include <stop_token>
+#include <thread>
+
+namespace rehost {
+
+class SignalWatch {
+ public:
+  // One for a process. Throws Error(environment) without a descriptor to spare.
+  SignalWatch();
+  ~SignalWatch();
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  void wait();
+
+  std::stop_source stop_;
+  std::jthread thread_;
+};
+
+}  // namespace rehost

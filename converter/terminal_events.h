@@ -1,0 +1,29 @@
+// Events for a person: a progress bar when stderr is a terminal, plain lines otherwise.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "converter/core/event.h"
+
+namespace rehost {
+
+enum class TerminalStyle { bar, lines };
+
+class TerminalEvents : public EventSink {
+ public:
+  TerminalEvents(std::FILE* out, TerminalStyle style) : out_(out), style_(style) {}
+  void on(const Event& event) override;
+
+ private:
+  void line(const std::string& text);  // ends a bar that is being drawn, then prints
+  void draw(const Progress& progress);
+
+  std::FILE* out_;
+  TerminalStyle style_;
+  bool bar_on_screen_ = false;
+  int last_percent_ = -1;
+};
+
+}  // namespace rehost

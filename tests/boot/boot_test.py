@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Boots a guest from NVMe before and after its conversion: before it must fail, after it must reach a login.
+
+  boot_test.py REHOST GUEST
+
+REHOST is the program under test, GUEST a recipe of scripts/make-guest. Exit status 0 or 1; every step prints what it saw.
+"""
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SCRIPTS = ROOT / "scripts"
+MIB = 1 << 20
+
+
+@dataclasses.dataclass
+class Expectation:
+    """What one guest must show."""
+    before: str = "initramfs-shell,root-missing"
+    mounts: tuple = ("/",)            # all of them from an NVMe disk, or a mapping above one
+    swaps: int = 0
+    boot_options: tuple = ()
+    initramfs_tool: str = "initramfs-tools"
+    most_changed: int = 32 * MIB
+    convert_options: tuple = ()
+    in_place: bool = False            # also converted in place, with --initramfs append
+    files_without_names: tuple = ("/etc/fstab",)
+
+
+GUESTS = {
+    "debian12-bios": Expectation(mounts=("/", "/data"), swaps=1, in_place=True),
+}
+
+failures = []
+
+
+def check(fine, sentence):
+    print(f"  {'ok  ' if fine else 'FAIL'} {sentence}", flush=True)
+    if not fine:
+        failures.append(sentence)
+
+
+def run(*words, **options):
+    print("+", " ".join(str(w) for w in words), flush=True)
+    return subprocess.run([str(w) for w in words], check=False, text=True, **options)
+
+
+def fingerprint(disks):
+    """Content and allocation of files that must not change."""
+    found = []
+    for disk in disks:
+        digest = hashlib.blake2b()
+        with open(disk, "rb") as file:
+            while chunk := file.read(MIB):
+                digest.update(chunk)
+        stat = os.stat(disk)
+        found.append((digest.hexdigest(), stat.st_mtime_ns, stat.st_blocks))
+    return found
+
+
+def boot(disks, expectation, verdict, *options):
+    command = [SCRIPTS / "boot-guest", "--json", "--expect", verdict, *expectation.boot_options, *options, *disks]
+    result = run(*command, stdout=subprocess.PIPE)
+    try:
+        answer = json.loads(result.stdout)
+    except json.JSONDecodeError:
+        answer = {"verdict": "nothing", "seconds": 0}
+    check(result.returncode == 0, f"verdict {answer['verdict']} after {answer['seconds']:.0f} s, wanted {verdict}")
+    return answer
+
+
+def convert(rehost, disks, *options):
+    result = run(rehost, "convert", *disks, *options)
+    check(result.returncode == 0, f"rehost convert ends with {result.returncode}, wanted 0")
+    return result.returncode == 0
+
+
+def changed_bytes(report):
+    return sum(output["bytes_changed"] for output in report["outputs"])
+
+
+def answer_sheet(answer, expectation):
+    """What AWS's own checker asks (aws-support-tools, NitroInstanceChecks), and what a user would."""
+    facts = answer.get("facts") or {}
+    mounts = {m["target"]: m["source"] for m in (facts.get("mounts") or {}).get("filesystems", [])}
+    for target in expectation.mounts:
+        source = mounts.get(target, "nothing")
+        check(source.startswith(("/dev/nvme", "/dev/mapper/", "/dev/md")), f"{target} is mounted from {source}")
+    check(len(facts.get("swaps", [])) == expectation.swaps, f"swaps: {facts.get('swaps')}")
+    addresses = [a for nic in facts.get("addresses", []) for a in nic.get("addr_info", [])
+                 if a.get("family") == "inet" and a.get("scope") == "global"]
+    check(any(a["local"].startswith("10.0.2.") for a in addresses), f"an address by DHCP: {[a['local'] for a in addresses]}")
+    check(facts.get("system_state") == "running", f"system {facts.get('system_state')}, failed units {facts.get('failed_units')}")
+    check("nvme_core.io_timeout=4294967295" in facts.get("cmdline", ""), f"command line {facts.get('cmdline')}")
+    runs = {r["command"]: r for r in answer.get("runs", [])}
+    for command, sentence in ASKED[expectation.initramfs_tool]:
+        done = runs.get(command, {"status": "not run", "output": ""})
+        check(done["status"] == 0, f"{sentence}: {command}: status {done['status']}, {done['output'][-200:].strip()!r}")
+
+
+LIST_INITRAMFS = {"initramfs-tools": "lsinitramfs /boot/initrd.img-$(uname -r)", "dracut": "lsinitrd /boot/initrd.img-$(uname -r)"}
+ASKED = {
+    tool: [
+        (f"{command} | grep -q '/nvme[.]ko'", "the initramfs shows nvme"),
+        ("modinfo -F filename ena", "modinfo knows ena"),
+        ("modprobe ena", "ena can be loaded"),
+        ("! grep -E '^[^#]*/dev/(sd|vd|xvd|hd|nvme)' /etc/fstab", "no device names in fstab"),
+        ("grep -q 'io_timeout=4294967295' /boot/grub/grub.cfg", "io_timeout in grub.cfg"),
+        ("systemctl is-active serial-getty@ttyS0", "a login on the EC2 serial console"),
+    ]
+    for tool, command in LIST_INITRAMFS.items()
+}
+
+
+def after(rehost, disks, expectation, password):
+    commands = [word for command, _ in ASKED[expectation.initramfs_tool] for word in ("--run", command)]
+    answer = boot(disks, expectation, "login", "--login", f"root:{password}", "--facts", *commands)
+    answer_sheet(answer, expectation)
+    result = run(rehost, "plan", "--json", "--quiet", *disks, stdout=subprocess.PIPE)
+    edits = json.loads(result.stdout)["edits"] if result.returncode == 0 else "no plan"
+    check(edits == [], f"a second plan is empty: {edits if not edits else [e['summary'] for e in edits]}")
+
+
+def in_place(rehost, originals, work):
+    disks = [work / f"in-place-{pathlib.Path(d).name}" for d in originals]
+    for original, copy in zip(originals, disks):
+        run("cp", "--sparse=always", "--reflink=auto", original, copy)
+        os.chmod(copy, 0o644)
+    report = work / "in-place.json"
+    if convert(rehost, disks, "--in-place", "--initramfs", "append", "--report", report):
+        changed = changed_bytes(json.loads(report.read_text()))
+        check(changed < 8 * MIB, f"{changed / MIB:.1f} MiB changed in place with append, under 8")
+        result = run(rehost, "check", *disks)
+        check(result.returncode == 0, f"rehost check of what was converted in place: {result.returncode}")
+
+
+def test(rehost, name, work):
+    expectation = GUESTS[name]
+    guest = pathlib.Path(run(SCRIPTS / "make-guest", name, stdout=subprocess.PIPE).stdout.strip().splitlines()[-1])
+    description = json.loads((guest / "guest.json").read_text())
+    originals = [guest / disk for disk in description["disks"]]
+    untouched = fingerprint(originals)
+
+    boot(originals, expectation, expectation.before)
+    if not convert(rehost, originals, "--output", work, *expectation.convert_options):
+        return
+    report = json.loads((work / "report.json").read_text())
+    check(report["outcome"] == "done", f"the report says {report['outcome']}")
+    check(changed_bytes(report) < expectation.most_changed, f"{changed_bytes(report) / MIB:.1f} MiB changed")
+    check(fingerprint(originals) == untouched, "the sources are untouched")
+    after(rehost, [work / pathlib.Path(d).name for d in originals], expectation, description["password"])
+    if expectation.in_place:
+        in_place(rehost, originals, work)
+
+
+def main():
+    rehost, name = sys.argv[1:]
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="rehost-boot-", dir="/var/tmp") as work:
+        test(pathlib.Path(rehost).resolve(), name, pathlib.Path(work))
+        left = [p.name for p in pathlib.Path(work).iterdir() if p.name.endswith(".partial")]
+        check(not left, f"no partial files are left: {left}")
+    print(f"{name}: {len(failures)} failures in {time.monotonic() - started:.0f} s")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

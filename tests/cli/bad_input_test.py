@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""What rehost refuses before it launches anything: each with a clear sentence, the right exit status and no debris."""
+import json
+import os
+import subprocess
+import unittest
+
+from rehost_cli import MIB, REHOST, CliTest, boot_sector, lock_as_qemu_does
+
+
+class BadInput(CliTest):
+    def test_no_such_file(self):
+        self.refuses_to_convert(2, "nothing.raw", self.dir / "nothing.raw")
+
+    def test_a_directory(self):
+        self.refuses_to_convert(2, "directory", self.out)
+
+    def test_a_character_device(self):
+        self.refuses_to_convert(2, "/dev/null", "/dev/null")
+
+    def test_an_empty_file(self):
+        self.refuses_to_convert(7, "empty", self.disk("empty.raw", 0))
+
+    def test_half_a_sector(self):
+        self.refuses_to_convert(7, "512", self.disk("odd.raw", MIB + 100))
+
+    def test_a_truncated_image(self):
+        self.refuses_to_convert(7, "cut short", self.disk("cut.raw", MIB, boot_sector((2048, 8192))))
+
+    def test_a_truncated_qcow2(self):
+        whole = self.dir / "whole.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", whole, "10M"], check=True)
+        self.refuses_to_convert(7, "cut.qcow2", self.disk("cut.qcow2", 60, whole.read_bytes()))
+
+    def test_a_qcow2_with_a_backing_file_posing_as_raw(self):
+        secret = self.disk("secret.img")
+        posing = self.dir / "posing.raw"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", secret, "-F", "raw", posing], check=True)
+        result = self.refuses_to_convert(2, "backing file", posing)
+        self.assertIn("posing.raw", result.stderr)
+
+    def test_a_format_that_does_not_fit(self):
+        self.refuses(2, "disk.raw", "inspect", "--source-format", "qcow2", self.disk("disk.raw"))
+
+    def test_the_same_disk_twice(self):
+        disk = self.disk("disk.raw")
+        link = self.dir / "link.raw"
+        os.link(disk, link)
+        self.refuses(2, "same disk", "inspect", disk, link)
+
+    def test_a_source_that_qemu_writes(self):
+        disk = self.disk("disk.raw")
+        with lock_as_qemu_does(disk):
+            self.refuses_to_convert(6, "in use", disk)
+
+    def test_an_output_directory_that_is_not_there(self):
+        self.refuses(2, "no such directory", "convert", self.disk("disk.raw"), "--output", self.dir / "nowhere")
+
+    def test_a_read_only_output_directory(self):
+        if os.geteuid() == 0:
+            directory = "/sys"  # root writes anywhere else
+        else:
+            directory = self.dir / "read-only"
+            directory.mkdir(mode=0o555)
+        self.refuses(6, str(directory), "convert", self.disk("disk.raw"), "--output", directory)
+
+    def test_a_full_output_directory(self):
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", self.out], check=False).returncode != 0:
+            self.skipTest("no tmpfs can be mounted here")
+        try:
+            self.refuses_to_convert(6, "free", self.disk("disk.raw", 8 * MIB, os.urandom(8 * MIB)))
+        finally:
+            subprocess.run(["umount", self.out], check=True)
+
+    def test_an_output_that_exists(self):
+        (self.out / "disk.raw").write_text("precious")
+        self.refuses(2, "--overwrite", "convert", self.disk("disk.raw"), "--output", self.out)
+        self.assertEqual((self.out / "disk.raw").read_text(), "precious")
+
+    def test_an_output_that_is_the_source(self):
+        self.refuses(2, "is a source", "convert", self.disk("disk.raw"), "--output", self.dir, "--overwrite")
+
+    def test_two_sources_of_one_name(self):
+        (self.dir / "a").mkdir()
+        self.refuses(2, "two sources", "convert", self.disk("disk.raw"), self.disk("a/disk.qcow2"), "--output", self.out)
+
+    def test_an_unknown_option(self):
+        self.refuses(2, "--frobnicate", "convert", "--frobnicate", self.disk("disk.raw"))
+
+    def test_a_work_directory_that_is_not_there(self):
+        result = subprocess.run([REHOST, "inspect", str(self.disk("disk.raw")), "--work-dir", "/nonexistent"],
+                                check=False, text=True, stderr=subprocess.PIPE)
+        self.assertIn(result.returncode, (2, 6), result.stderr)
+        self.assertIn("/nonexistent", result.stderr)
+
+    def test_an_events_descriptor_that_is_closed(self):
+        self.refuses(2, "fd:77", "inspect", "--events", "fd:77", self.disk("disk.raw"))
+
+    def test_the_last_event_tells_the_outcome(self):
+        events = self.dir / "events.jsonl"
+        self.refuses(7, "empty", "inspect", "--events", events, self.disk("empty.raw", 0))
+        last = json.loads(events.read_text().splitlines()[-1])
+        self.assertEqual((last["event"], last["outcome"], last["exit_code"]), ("finished", "image-io", 7))
+
+
+class Words(CliTest):
+    def test_help_and_version_need_nothing(self):
+        self.assertEqual(self.rehost("--help").returncode, 0)
+        self.assertEqual(self.rehost("convert", "--help").returncode, 0)
+        self.assertRegex(self.rehost("--version").stdout, r"^rehost \d+\.\d+")
+
+    def test_tables_are_printed(self):
+        for table in ("fixes", "distros", "formats", "errors"):
+            result = self.rehost("list", table)
+            self.assertEqual(result.returncode, 0)
+            self.assertGreater(len(result.stdout.splitlines()), 0, table)
+
+
+if __name__ == "__main__":
+    unittest.main()

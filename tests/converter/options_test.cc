@@ -1,0 +1,86 @@
+#include "converter/options.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "converter/core/error.h"
+
+namespace rehost {
+namespace {
+
+std::string complaint(const std::vector<std::string>& arguments) {
+  try {
+    parse_options(arguments);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::usage);
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Options, TakesSourcesInTheirOrder) {
+  const Options options = parse_options({"convert", "b.raw", "--output", "out", "a.raw"});
+  EXPECT_EQ(options.command, Command::convert);
+  EXPECT_EQ(options.sources, (std::vector<std::string>{"b.raw", "a.raw"}));
+  EXPECT_EQ(options.output, "out");
+  EXPECT_FALSE(options.target.initramfs);
+}
+
+TEST(Options, UnderstandsStrategiesAndNetworkModes) {
+  const Options options =
+      parse_options({"plan", "--initramfs=append", "--network", "keep", "disk.raw"});
+  EXPECT_EQ(options.target.initramfs, InitramfsStrategy::append);
+  EXPECT_EQ(options.target.network, NetworkMode::keep);
+}
+
+TEST(Options, NameWhatIsWrong) {
+  EXPECT_NE(complaint({}).find("no command"), std::string::npos);
+  EXPECT_NE(complaint({"destroy", "a"}).find("'destroy'"), std::string::npos);
+  EXPECT_NE(complaint({"plan", "--frobnicate", "a"}).find("frobnicate"), std::string::npos);
+  EXPECT_NE(complaint({"plan"}).find("SOURCE"), std::string::npos);
+  EXPECT_NE(complaint({"plan", "--initramfs", "magic", "a"}).find("repack"), std::string::npos);
+  EXPECT_NE(complaint({"plan", "--source-format", "iso", "a"}).find("qcow2"), std::string::npos);
+  EXPECT_NE(complaint({"list", "everything"}).find("fixes"), std::string::npos);
+  EXPECT_NE(complaint({"plan", "--output"}).find("output"), std::string::npos);
+}
+
+TEST(Options, ConvertWantsOneKindOfOutput) {
+  EXPECT_NE(complaint({"convert", "a"}).find("--in-place"), std::string::npos);
+  EXPECT_NE(complaint({"convert", "a", "--in-place", "--output", "d"}).find("either"),
+            std::string::npos);
+  EXPECT_NE(complaint({"plan", "a", "--in-place"}).find("convert"), std::string::npos);
+}
+
+TEST(Options, AbbreviationsAreNoOptions) {
+  EXPECT_NE(complaint({"plan", "--js", "a"}), "accepted");
+}
+
+TEST(Options, EveryCommandHasHelpWithAnExample) {
+  for (const char* command : {"inspect", "check", "plan", "convert", "list"}) {
+    const std::string text = help_text(command);
+    EXPECT_NE(text.find("Example:\n  rehost " + std::string(command)), std::string::npos)
+        << command;
+  }
+  EXPECT_THROW(help_text("destroy"), Error);
+}
+
+TEST(Options, TheManualKnowsEveryOption) {
+  std::ifstream in(REHOST_SOURCE_DIR "/docs/rehost.1");
+  std::string manual(std::istreambuf_iterator<char>(in), {});
+  std::string plain;
+  for (const char c : manual) {
+    if (c != '\\') {
+      plain += c;
+    }
+  }
+  for (const std::string& name : option_names()) {
+    EXPECT_NE(plain.find("--" + name), std::string::npos) << "docs/rehost.1 lacks --" << name;
+    EXPECT_NE(help_text("").find("--" + name), std::string::npos)
+        << "rehost --help lacks --" << name;
+  }
+}
+
+}  // namespace
+}  // namespace rehost
