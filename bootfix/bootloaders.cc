@@ -1,0 +1,69 @@
+#include "bootfix/bootloaders.h"
+
+#include "bootfix/grub_cfg.h"
+
+namespace rehost {
+namespace {
+
+constexpr Bootloader kBootloaders[] = {
+    {"grub2", read_grub2},
+};
+
+}  // namespace
+
+std::span<const Bootloader> bootloaders() {
+  return kBootloaders;
+}
+
+std::optional<BootConfig> read_boot_config(const GuestView& guest, Firmware firmware) {
+  for (const Bootloader& bootloader : bootloaders()) {
+    if (std::optional<BootConfig> config = bootloader.read(guest, firmware)) {
+      return config;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<GuestPath> default_kernel(const GuestView& guest, Firmware firmware) {
+  const std::optional<BootConfig> config = read_boot_config(guest, firmware);
+  if (!config || !config->default_entry) {
+    return std::nullopt;
+  }
+  return config->entries[*config->default_entry].kernel_file;
+}
+
+std::optional<GuestPath> file_of_boot_path(const GuestView& guest, std::string_view path) {
+  if (path.starts_with('(')) {  // "($root)/boot/vmlinuz", "(hd0,msdos1)/vmlinuz"
+    const size_t close = path.find(')');
+    path = close == std::string_view::npos ? "" : path.substr(close + 1);
+  }
+  if (!path.starts_with('/')) {
+    return std::nullopt;
+  }
+  const auto file_at = [&](const GuestPath& candidate) -> std::optional<GuestPath> {
+    const std::optional<GuestPath> real = resolve(guest, candidate);
+    return real && is_file(guest, *real) ? real : std::nullopt;
+  };
+  const GuestPath boot("/boot");
+  // As it stands; with /boot in front, when that is a file system of its own; below a btrfs
+  // subvolume.
+  if (const auto file = file_at(GuestPath(path))) {
+    return file;
+  }
+  for (int stripped = 0; stripped < 8; ++stripped) {
+    if (const auto file = file_at(boot / path)) {
+      return file;
+    }
+    const size_t next = path.find('/', 1);
+    if (next == std::string_view::npos) {
+      return std::nullopt;
+    }
+    path = path.substr(next);
+    if (const auto file = file_at(GuestPath(path))) {
+      return file;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace rehost

@@ -1,0 +1,29 @@
+#include "bootfix/fixes.h"
+
+#include <vector>
+
+#include "bootfix/crypttab.h"
+#include "bootfix/device_caches.h"
+#include "bootfix/fstab.h"
+#include "bootfix/grub_cfg.h"
+#include "bootfix/grub_defaults.h"
+#include "bootfix/network.h"
+#include "bootfix/resume.h"
+#include "bootfix/serial_getty.h"
+#include "bootfix/udev_rules.h"
+
+namespace rehost {
+
+std::span<const Fix> bootfix_fixes() {
+  static const std::vector<Fix> fixes = [] {
+    std::vector<Fix> rows = {kFstabFix, kCrypttabFix, kResumeFix, kGrubDefaultsFix, kGrubCfgFix};
+    for (const NetworkStack& stack : network_stacks()) {
+      rows.push_back(stack.fix);
+    }
+    rows.insert(rows.end(), {kUdevRulesFix, kSerialGettyFix, kDeviceCachesFix});
+    return rows;
+  }();
+  return fixes;
+}
+
+}  // namespace rehost

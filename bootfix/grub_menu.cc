@@ -1,0 +1,249 @@
+#include "bootfix/grub_menu.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace rehost {
+namespace {
+
+// Menus are small. A file that is not must not keep us busy for hours.
+constexpr int kMaxDepth = 16;
+constexpr size_t kMaxEntries = 1000;
+
+bool is_kernel_command(std::string_view name) {
+  return name == "linux" || name == "linux16" || name == "linuxefi";
+}
+
+bool is_initrd_command(std::string_view name) {
+  return name == "initrd" || name == "initrd16" || name == "initrdefi";
+}
+
+// A menuentry or a submenu.
+struct MenuItem {
+  std::string title;
+  std::string id;
+  bool is_submenu = false;
+  size_t block = 0;
+};
+
+std::optional<MenuItem> menu_item(const GrubScript& script, size_t block) {
+  const std::optional<size_t> opener = script.blocks[block].opener;
+  if (!opener) {
+    return std::nullopt;
+  }
+  const std::vector<ScriptWord>& words = script.commands[*opener].words;
+  const bool submenu = words.front().text == "submenu";
+  if (!submenu && words.front().text != "menuentry") {
+    return std::nullopt;
+  }
+  MenuItem item{.title = "", .id = "", .is_submenu = submenu, .block = block};
+  bool titled = false;
+  for (size_t i = 1; i < words.size(); ++i) {
+    const std::string& word = words[i].text;
+    const bool id =
+        word == "--id" || word == "$menuentry_id_option" || word == "${menuentry_id_option}";
+    if (id || word == "--class" || word == "--users" || word == "--hotkey" || word == "--source") {
+      ++i;
+      if (id && i < words.size()) {
+        item.id = words[i].text;
+      }
+    } else if (word.starts_with("--id=")) {
+      item.id = word.substr(5);
+    } else if (!word.starts_with("--") && !titled) {
+      item.title = word;
+      titled = true;
+    }
+  }
+  return item;
+}
+
+// The menu item that a command belongs to: the innermost around it.
+std::optional<MenuItem> item_around(const GrubScript& script, std::optional<size_t> block) {
+  for (int depth = 0; block && depth < kMaxDepth; ++depth) {
+    if (std::optional<MenuItem> item = menu_item(script, *block)) {
+      return item;
+    }
+    block = script.blocks[*block].parent;
+  }
+  return std::nullopt;
+}
+
+BootEntry entry_of(const GrubScript& script, const MenuItem& item) {
+  BootEntry entry;
+  entry.title = item.title;
+  entry.id = item.id;
+  auto outer = item_around(script, script.blocks[item.block].parent);
+  for (int depth = 0; outer && depth < kMaxDepth; ++depth) {
+    entry.submenus.insert(entry.submenus.begin(), outer->title);
+    outer = item_around(script, script.blocks[outer->block].parent);
+  }
+  return entry;
+}
+
+// The items of one menu, in order. nullopt: the main menu.
+std::vector<MenuItem> items_in(const GrubScript& script, std::optional<size_t> menu) {
+  std::vector<MenuItem> items;
+  for (size_t block = 0; block < script.blocks.size(); ++block) {
+    std::optional<MenuItem> item = menu_item(script, block);
+    if (!item) {
+      continue;
+    }
+    const auto around = item_around(script, script.blocks[block].parent);
+    if ((around ? std::optional(around->block) : std::nullopt) == menu) {
+      items.push_back(std::move(*item));
+    }
+  }
+  return items;
+}
+
+// "1>2", "gnulinux-advanced-x>gnulinux-6.1-advanced-x": split at ">", where ">>" is a ">" of a
+// title.
+std::vector<std::string> split_menu_path(std::string_view path) {
+  std::vector<std::string> parts(1);
+  for (size_t at = 0; at < path.size(); ++at) {
+    if (path[at] != '>') {
+      parts.back() += path[at];
+    } else if (path.substr(at, 2) == ">>") {
+      parts.back() += '>';
+      ++at;
+    } else {
+      parts.emplace_back();
+    }
+  }
+  return parts;
+}
+
+const MenuItem* chosen_item(const std::vector<MenuItem>& items, const std::string& name) {
+  size_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error == std::errc() && end == name.data() + name.size()) {
+    return number < items.size() ? &items[number] : nullptr;
+  }
+  for (const MenuItem& item : items) {
+    if (name == item.title || (!item.id.empty() && name == item.id)) {
+      return &item;
+    }
+  }
+  return nullptr;
+}
+
+// What `default` is when the menu comes up: the last assignment that is not for one boot only.
+std::string default_setting(const GrubScript& script,
+                            const std::map<std::string, std::string>& environment) {
+  std::string setting = "0";
+  for (const ScriptCommand& command : script.commands) {
+    if (command.words.front().text != "set" || command.words.size() < 2) {
+      continue;
+    }
+    const std::string& word = command.words[1].text;
+    if (!word.starts_with("default=") || word.find("next_entry") != std::string::npos) {
+      continue;
+    }
+    setting = word.substr(8);
+  }
+  if (setting == "${saved_entry}" || setting == "$saved_entry") {
+    const auto saved = environment.find("saved_entry");
+    setting = saved == environment.end() ? "" : saved->second;
+  }
+  return setting.empty() ? "0" : setting;
+}
+
+// The block of the entry that `setting` means, following it into submenus.
+std::optional<size_t> default_block(const GrubScript& script, const std::string& setting) {
+  std::optional<size_t> menu;
+  for (const std::string& part : split_menu_path(setting)) {
+    const std::vector<MenuItem> items = items_in(script, menu);
+    const MenuItem* item = chosen_item(items, part);
+    if (item == nullptr && !menu && !items.empty()) {
+      item = &items.front();  // GRUB falls back on the first entry
+    }
+    if (item == nullptr) {
+      return std::nullopt;
+    }
+    menu = item->block;
+    if (!item->is_submenu) {
+      return menu;
+    }
+  }
+  // A submenu by itself: its first entry.
+  const std::vector<MenuItem> items = items_in(script, menu);
+  return items.empty() ? std::nullopt : std::optional(items.front().block);
+}
+
+// An old title from before there were submenus: 10_linux writes a correction for it, which finds it
+// anywhere.
+std::optional<size_t> line_with_title(const std::vector<GrubKernelLine>& lines,
+                                      const std::string& title) {
+  const auto found = std::find_if(lines.begin(), lines.end(), [&](const GrubKernelLine& line) {
+    return line.entry.title == title || (!line.entry.id.empty() && line.entry.id == title);
+  });
+  if (found == lines.end()) {
+    return std::nullopt;
+  }
+  return static_cast<size_t>(found - lines.begin());
+}
+
+bool is_top_level_item(const GrubScript& script, const std::string& name) {
+  const std::vector<MenuItem> items = items_in(script, std::nullopt);
+  return chosen_item(items, name) != nullptr;
+}
+
+}  // namespace
+
+std::vector<GrubKernelLine> kernel_lines(std::string_view text, const GrubScript& script) {
+  std::vector<GrubKernelLine> lines;
+  size_t counted = 0;
+  int number = 1;
+  for (const ScriptCommand& command : script.commands) {
+    const auto item = item_around(script, command.block);
+    if (!item || item->is_submenu || lines.size() >= kMaxEntries) {
+      continue;
+    }
+    if (is_kernel_command(command.words.front().text) && command.words.size() > 1) {
+      number += static_cast<int>(
+          std::count(text.begin() + static_cast<std::ptrdiff_t>(counted),
+                     text.begin() + static_cast<std::ptrdiff_t>(command.begin()), '\n'));
+      counted = command.begin();
+      GrubKernelLine line{.block = item->block,
+                          .line = number,
+                          .arguments_begin = command.words[1].end,
+                          .arguments_end = command.end(),
+                          .entry = entry_of(script, *item)};
+      line.entry.kernel = command.words[1].text;
+      line.entry.arguments =
+          text.substr(line.arguments_begin, line.arguments_end - line.arguments_begin);
+      lines.push_back(std::move(line));
+    } else if (is_initrd_command(command.words.front().text) && !lines.empty() &&
+               lines.back().block == item->block) {
+      for (size_t i = 1; i < command.words.size(); ++i) {
+        lines.back().entry.initrds.push_back(command.words[i].text);
+      }
+    }
+  }
+  return lines;
+}
+
+std::optional<size_t> default_kernel_line(const GrubScript& script,
+                                          const std::vector<GrubKernelLine>& lines,
+                                          const std::map<std::string, std::string>& environment) {
+  const std::string setting = default_setting(script, environment);
+  if (!is_top_level_item(script, split_menu_path(setting).front())) {
+    if (const std::optional<size_t> line = line_with_title(lines, setting)) {
+      return line;
+    }
+  }
+  const std::optional<size_t> block = default_block(script, setting);
+  for (size_t i = 0; block && i < lines.size(); ++i) {
+    if (lines[i].block == *block) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> menuentry_around(const GrubScript& script, const ScriptCommand& command) {
+  const std::optional<MenuItem> item = item_around(script, command.block);
+  return item && !item->is_submenu ? std::optional(item->block) : std::nullopt;
+}
+
+}  // namespace rehost

@@ -1,0 +1,38 @@
+// The menu that a grub.cfg builds: its entries, and the one that starts when nobody touches a key.
+// Text alone.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bootfix/bootloaders.h"
+#include "bootfix/grub_script.h"
+
+namespace rehost {
+
+// One `linux` command (linux16, linuxefi) of a grub.cfg, with the menu entry around it.
+struct GrubKernelLine {
+  size_t block = 0;            // of its menuentry
+  int line = 0;                // counted from 1
+  size_t arguments_begin = 0;  // behind the kernel's path
+  size_t arguments_end = 0;
+  BootEntry entry;  // kernel_file is left empty: this is text alone
+};
+
+// In the order of the menu. Commands outside of a menuentry are not kernel lines.
+std::vector<GrubKernelLine> kernel_lines(std::string_view text, const GrubScript& script);
+
+// What the menu starts by itself: the position in kernel_lines(). `environment` is the grubenv
+// beside it. nullopt: an entry that starts no Linux, or there is none.
+std::optional<size_t> default_kernel_line(const GrubScript& script,
+                                          const std::vector<GrubKernelLine>& lines,
+                                          const std::map<std::string, std::string>& environment);
+
+// The block of the menuentry around a command, which itself may stand deeper; nullopt: outside of
+// all.
+std::optional<size_t> menuentry_around(const GrubScript& script, const ScriptCommand& command);
+
+}  // namespace rehost

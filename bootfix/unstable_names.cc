@@ -1,0 +1,98 @@
+#include "bootfix/unstable_names.h"
+
+#include <algorithm>
+
+#include "bootfix/crypttab.h"
+#include "bootfix/device_names.h"
+#include "bootfix/fstab.h"
+#include "bootfix/grub_cfg.h"
+#include "bootfix/grub_defaults.h"
+#include "bootfix/grub_menu.h"
+#include "bootfix/resume.h"
+#include "bootfix/shell_assignments.h"
+#include "bootfix/text_file.h"
+
+namespace rehost {
+namespace {
+
+int line_of(std::string_view text, size_t at) {
+  return 1 + static_cast<int>(
+                 std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+}
+
+void look_into_arguments(const KernelArguments& arguments, const GuestPath& file, int line,
+                         bool required, std::vector<UnstableName>& names) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string name = arguments.name(i);
+    if ((name == "root" || name == "resume") && is_unstable_name(arguments.value(i))) {
+      names.push_back({file, line, arguments.value(i), required && name == "root"});
+    }
+  }
+}
+
+void look_into_fstab(const GuestView& guest, std::vector<UnstableName>& names) {
+  const auto file = read_text_file(guest, GuestPath("/etc/fstab"));
+  for (const FstabEntry& entry : parse_fstab(file ? file->content : "")) {
+    if (is_unstable_name(entry.device)) {
+      names.push_back({file->path, entry.line, entry.device, entry.required()});
+    }
+  }
+}
+
+void look_into_crypttab(const GuestView& guest, std::vector<UnstableName>& names) {
+  const auto file = read_text_file(guest, GuestPath("/etc/crypttab"));
+  for (const CrypttabEntry& entry : parse_crypttab(file ? file->content : "")) {
+    if (is_unstable_name(entry.device)) {
+      names.push_back({file->path, entry.line, entry.device, entry.required()});
+    }
+  }
+}
+
+void look_into_boot_menus(const GuestView& guest, Firmware firmware,
+                          std::vector<UnstableName>& names) {
+  for (const GuestPath& path : grub_cfg_files(guest, firmware)) {
+    const std::string text = guest.read(path).value_or("");
+    for (const GrubKernelLine& line : kernel_lines(text, parse_grub_script(text))) {
+      look_into_arguments(KernelArguments::parse(line.entry.arguments), path, line.line,
+                          file_of_boot_path(guest, line.entry.kernel).has_value(), names);
+    }
+  }
+}
+
+void look_into_grub_defaults(const GuestView& guest, std::vector<UnstableName>& names) {
+  const GrubDefaults defaults = GrubDefaults::read(guest);
+  for (const GrubDefaults::SettingsFile& file : defaults.files()) {
+    for (const ShellAssignment& a : parse_shell_assignments(file.content)) {
+      if (a.name == "GRUB_CMDLINE_LINUX" || a.name == "GRUB_CMDLINE_LINUX_DEFAULT") {
+        look_into_arguments(KernelArguments::parse(a.value), file.original.path,
+                            line_of(file.content, a.value_begin), true, names);
+      }
+    }
+  }
+}
+
+void look_into_resume(const GuestView& guest, std::vector<UnstableName>& names) {
+  for (const GuestPath& path : resume_files(guest)) {
+    const std::string text = guest.read(path).value_or("");
+    for (const ShellAssignment& a : parse_shell_assignments(text)) {
+      if (a.name == "RESUME" && is_unstable_name(a.value)) {
+        names.push_back({path, line_of(text, a.value_begin), a.value, false});
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<UnstableName> find_unstable_names(const GuestView& guest,
+                                              const Inspection& inspection) {
+  std::vector<UnstableName> names;
+  look_into_fstab(guest, names);
+  look_into_crypttab(guest, names);
+  look_into_boot_menus(guest, inspection.firmware, names);
+  look_into_grub_defaults(guest, names);
+  look_into_resume(guest, names);
+  return names;
+}
+
+}  // namespace rehost
