@@ -1,0 +1,27 @@
+// Which kernels a guest has, and which file in /boot belongs to which.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "converter/core/guest.h"
+#include "converter/core/inspection.h"
+
+namespace rehost {
+
+// Newest first. Directories that hold no kernel's modules, kdump and rescue images and backups are
+// passed over. `is_default` stays false: that is the boot loader's to say.
+std::vector<KernelImage> find_kernels(const GuestView& guest);
+
+// "nvme_core.io_timeout=4294967295" for ("nvme_core", "uint"); a parameter of type byte takes no
+// more than 255, and AWS's own tool writes 254.
+std::string io_timeout_argument(std::string_view module, std::string_view parameter_type);
+// For a kernel whose module cannot be asked.
+std::string io_timeout_argument(std::string_view release);
+
+// Natural order: runs of digits compare as numbers, so 6.1.0-9 is older than 6.1.0-10. Negative:
+// `a` is older.
+int compare_releases(std::string_view a, std::string_view b);
+
+}  // namespace rehost
