@@ -27,6 +27,8 @@ constexpr std::string_view kRootTypes[] = {"ext2",  "ext3",     "ext4", "xfs",
 constexpr std::string_view kSystemMounts[] = {"/boot", "/boot/efi", "/efi",     "/usr",
                                               "/etc",  "/var",      "/var/lib", "/opt"};
 
+constexpr uint64_t kBootSector = 512;
+
 template <size_t n>
 bool is_one_of(const std::string_view (&names)[n], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
@@ -45,7 +47,6 @@ bool holds(const ProbedDevices& survey, std::string_view type) {
 }
 
 void add_disks(GuestfsGuest& guest, const ProbedDevices& survey, Inspection& inspection) {
-  constexpr uint64_t kBootSector = 512;
   for (const ProbedDevice& probed : survey.disks) {
     Disk disk;
     disk.volume = inspection.disks.size();
@@ -132,6 +133,13 @@ bool is_windows(GuestfsGuest& guest, const ProbedDevices& survey) {
   return false;
 }
 
+bool begins_with_zeros(GuestfsGuest& guest, const ProbedDevices& survey) {
+  return std::all_of(survey.disks.begin(), survey.disks.end(), [&](const ProbedDevice& disk) {
+    const std::string sector = guest.read_device(disk.filesystem.device, 0, kBootSector);
+    return sector.find_first_not_of('\0') == std::string::npos;
+  });
+}
+
 [[noreturn]] void refuse_rootless(GuestfsGuest& guest, const ProbedDevices& survey,
                                   const RootSearch& search) {
   if (!search.failures.empty()) {
@@ -153,9 +161,13 @@ bool is_windows(GuestfsGuest& guest, const ProbedDevices& survey) {
       std::all_of(survey.disks.begin(), survey.disks.end(), [](const ProbedDevice& p) {
         return p.filesystem.type.empty() && p.partition_table.empty();
       });
+  if (nothing && begins_with_zeros(guest, survey)) {
+    throw Error(ErrorKind::unsupported_guest,
+                "the disks are empty: their boot sectors hold nothing but zeros");
+  }
   throw Error(ErrorKind::unsupported_guest,
-              nothing ? "the disks are empty, or no disks at all: no partition table and no file "
-                        "system was found"
+              nothing ? "no operating system found: these are no disks, they have neither a "
+                        "partition table nor a file system"
                       : "no operating system found: none of the file systems holds a Linux root");
 }
 

@@ -64,8 +64,8 @@ class BadGuest(CliTest):
     def test_a_damaged_file_system(self):
         disk = self.ext4_disk("damaged.raw", self.tree("root", {"etc/os-release": OS_RELEASE, "usr/lib/x": "", "sbin/init": ""}))
         with open(disk, "r+b") as file:
-            file.seek(MIB + 4096)
-            file.write(b"\xff" * 64 * 1024)  # the group descriptors; the superblock keeps its magic
+            file.seek(MIB + 2048)
+            file.write(b"\xff" * 64 * 1024)  # the group descriptors; the superblock stays
         self.refuses_to_convert(4, "repair", disk)
 
     def stopped_after(self, seconds, number):
