@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "images/image_source.h"
@@ -32,5 +34,18 @@ struct BlockManifest {
   BlockHash root() const;
   friend bool operator==(const BlockManifest&, const BlockManifest&) = default;
 };
+
+// The text form (docs/manifest-format.md). parse_manifest throws Error(usage) naming the line;
+// `name` is for that sentence.
+std::string print_manifest(const BlockManifest& manifest);
+BlockManifest parse_manifest(std::string_view text, const std::string& name);
+
+// As files; written under a partial name, synced, renamed.
+void write_manifest(const std::filesystem::path& path, const BlockManifest& manifest);
+BlockManifest read_manifest(const std::filesystem::path& path);
+
+// Numbers of the blocks that differ. Disks of different sizes differ in all blocks that one of them
+// lacks.
+std::vector<uint64_t> differing_blocks(const BlockManifest& one, const BlockManifest& other);
 
 }  // namespace rehost

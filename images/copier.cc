@@ -317,10 +317,26 @@ class Copy {
   std::exception_ptr failure_;
 };
 
+class NowhereSink : public ImageSink {
+ public:
+  SinkTraits traits() const override {
+    return {.random_access = true, .starts_as_zeros = true, .grain = kBlockSize};
+  }
+  void write(uint64_t /*offset*/, std::span<const std::byte> /*data*/,
+             const EncodedPiece& /*encoded*/) override {}
+  void zero(uint64_t /*offset*/, uint64_t /*length*/) override {}
+  void finish() override {}
+};
+
 }  // namespace
 
 CopyResult copy_image(const ImageSource& source, ImageSink& sink, const CopyOptions& options) {
   return Copy(source, sink, options).run();
+}
+
+BlockManifest hash_image(const ImageSource& source, const CopyOptions& options) {
+  NowhereSink nowhere;
+  return copy_image(source, nowhere, options).manifest;
 }
 
 }  // namespace rehost

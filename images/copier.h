@@ -34,4 +34,7 @@ struct CopyResult {
 // whichever thread, stops the others and is thrown.
 CopyResult copy_image(const ImageSource& source, ImageSink& sink, const CopyOptions& options = {});
 
+// Reads everything and writes nothing.
+BlockManifest hash_image(const ImageSource& source, const CopyOptions& options = {});
+
 }  // namespace rehost

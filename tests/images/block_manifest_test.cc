@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "images/copier.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/memory_source.h"
+#include "tests/support/temporary_directory.h"
+
 namespace rehost {
 namespace {
 
@@ -21,6 +26,44 @@ TEST(BlockManifest, TheRootChangesWithAnyBlock) {
 
 TEST(BlockManifest, HashesAsXxhsumPrintsThem) {
   EXPECT_EQ(to_hex(hash_block({})), "99aa06d3014798d86001c324468d497f");  // xxhsum -H2 /dev/null
+}
+
+BlockManifest sample() {
+  return hash_image(MemorySource(mixed_disk(9 * kBlockSize + 512, 41)));
+}
+
+TEST(BlockManifest, ItsTextIsReadBack) {
+  const BlockManifest manifest = sample();
+  EXPECT_EQ(parse_manifest(print_manifest(manifest), "m"), manifest);
+  const TemporaryDirectory directory;
+  write_manifest(directory / "m", manifest);
+  EXPECT_EQ(read_manifest(directory / "m"), manifest);
+  EXPECT_EQ(directory.names(), std::vector<std::string>{"m"});
+}
+
+TEST(BlockManifest, ZeroBlocksAreNotListed) {
+  const BlockManifest manifest = BlockManifest::all_zero(kBlockSize * 400);
+  EXPECT_EQ(print_manifest(manifest),
+            "rehost-manifest 1\nsize 209715200\nblock 524288\nhash xxh3-128\nroot " +
+                to_hex(manifest.root()) + "\nend 0\n");
+}
+
+TEST(BlockManifest, CutOrChangedAnywhereItIsRefused) {
+  const std::string good = print_manifest(sample());
+  for (size_t i = 0; i < good.size(); ++i) {
+    EXPECT_ERROR(ErrorKind::usage, "m is ", parse_manifest(good.substr(0, i), "m"));
+    std::string bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ 1);
+    EXPECT_THROW(parse_manifest(bad, "m"), Error) << i;
+  }
+}
+
+TEST(BlockManifest, NamesTheBlocksThatDiffer) {
+  std::vector<std::byte> disk = mixed_disk(9 * kBlockSize + 512, 41);
+  disk[3 * kBlockSize] ^= std::byte{1};
+  disk[9 * kBlockSize] ^= std::byte{1};
+  EXPECT_EQ(differing_blocks(sample(), hash_image(MemorySource(disk))),
+            (std::vector<uint64_t>{3, 9}));
 }
 
 }  // namespace

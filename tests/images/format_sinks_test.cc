@@ -45,7 +45,7 @@ class FormatSink : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(FormatSink, QemuReadsBackWhatWasWritten) {
-  for (const size_t size : {size_t{70 * kMebibyte}, size_t{3 * kMebibyte + 512}, size_t{512}}) {
+  for (const size_t size : {size_t{34 * kMebibyte}, size_t{3 * kMebibyte + 512}, size_t{512}}) {
     expect_round_trip(mixed_disk(size, 31));
   }
 }
