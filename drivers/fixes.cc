@@ -52,9 +52,10 @@ void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& k
   }
   const KernelDrivers drivers = read_kernel_drivers(guest, kernel);
   warn_of_missing(result, kernel, drivers);
-  const DriverState& nvme = nvme_of(drivers);
-  if (nvme.place == DriverPlace::built_in || nvme.place == DriverPlace::in_initramfs ||
-      nvme.place == DriverPlace::missing) {
+  const DriverPlace nvme = nvme_of(drivers).place;
+  const bool lacks_nvme = nvme == DriverPlace::in_root || nvme == DriverPlace::cannot_tell;
+  const bool stale = drivers.initramfs && !stale_settings(guest, *drivers.initramfs).empty();
+  if (!lacks_nvme && !stale) {
     return;
   }
   if (!kernel.initramfs || (!drivers.initramfs && !drivers.unreadable)) {
@@ -73,9 +74,13 @@ void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& k
   const Initramfs* image = drivers.initramfs ? &*drivers.initramfs : nullptr;
   const StrategyChoice choice = choose_strategy(image, target.initramfs);
   std::string reason =
-      fmt::format("kernel {} needs nvme in it to reach the disks of a Nitro instance; {}",
-                  kernel.release, choice.reason);
+      lacks_nvme ? fmt::format("kernel {} needs nvme in it to reach the disks of a Nitro instance; {}",
+                               kernel.release, choice.reason)
+                 : fmt::format("it waits for a resume device that EC2 does not have; {}", choice.reason);
   if (choice.strategy == InitramfsStrategy::rebuild) {
+    if (!lacks_nvme) {
+      return;  // half a minute of waiting is no reason to run the guest's own tool
+    }
     plan_rebuild(result, guest, kernel, std::move(reason));
     return;
   }

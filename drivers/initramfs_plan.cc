@@ -91,6 +91,9 @@ class Addition {
     add_index();
     add_builtin_index();
     add_to_init();
+    for (auto& [path, content] : stale_settings(guest_, initramfs_)) {
+      add_file(path, std::move(content));
+    }
     add_file(kInitramfsMarker, fmt::format("kernel {}\nmodules {}\n", kernel_.release,
                                            fmt::join(result_.modules, " ")));
     result_.entries = place_entries(initramfs_, result_.entries);
@@ -182,6 +185,9 @@ class Addition {
         names.emplace_back(module.name);
       }
     }
+    if (names.empty()) {
+      return;
+    }
     const std::string lines = fmt::format("{}\n", fmt::join(names, "\n"));
     if (const auto list = initramfs_.read("conf/modules")) {  // initramfs-tools
       std::string text(*list);
@@ -200,6 +206,18 @@ class Addition {
   ModuleIndex index_;
   InitramfsAddition result_;
 };
+
+// The last RESUME= line, as initramfs-tools' init finds it by sourcing the file.
+std::string_view resume_line(std::string_view text) {
+  std::string_view found;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    found = line.starts_with("RESUME=") ? line : found;
+    at = end + 1;
+  }
+  return found;
+}
 
 struct StrategyRow {
   InitramfsStrategy strategy;
@@ -231,6 +249,21 @@ std::optional<std::string> obstacle_to(InitramfsStrategy strategy, const Initram
 }
 
 }  // namespace
+
+std::map<std::string, std::string> stale_settings(const GuestView& guest,
+                                                  const Initramfs& initramfs) {
+  std::map<std::string, std::string> stale;
+  constexpr std::string_view kSettings = "conf/conf.d";  // mkinitramfs(8) copies the directory
+  for (const std::string& path : initramfs.tree().files_below(kSettings)) {
+    const std::optional<std::string_view> inside = initramfs.read(path);
+    const std::optional<std::string> outside =
+        guest.read(GuestPath("/etc/initramfs-tools/conf.d") / path.substr(kSettings.size()));
+    if (inside && outside && resume_line(*inside) != resume_line(*outside)) {
+      stale[path] = *outside;
+    }
+  }
+  return stale;
+}
 
 InitramfsAddition plan_addition(const GuestView& guest, const KernelImage& kernel,
                                 const KernelDrivers& drivers) {

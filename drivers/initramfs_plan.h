@@ -1,6 +1,7 @@
 // What a kernel's initramfs lacks, as entries to add, and which way they can get in.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,11 @@ struct InitramfsAddition {
 // load them; and a marker for people.
 InitramfsAddition plan_addition(const GuestView& guest, const KernelImage& kernel,
                                 const KernelDrivers& drivers);
+
+// Settings that initramfs-tools copied into the image when it was built, and that the guest has changed since (or the
+// plan will): RESUME= of a disk that EC2 names otherwise makes every boot wait 30 seconds. Content by path in the image.
+std::map<std::string, std::string> stale_settings(const GuestView& guest,
+                                                  const Initramfs& initramfs);
 
 // Which file says what rehost has put into an initramfs.
 inline constexpr std::string_view kInitramfsMarker = "lib/rehost/initramfs";

@@ -55,7 +55,7 @@ struct Summarise {
   }
   std::string operator()(const AddToInitramfs& a) const {
     return fmt::format("add to {} ({}): {}", a.path.str(), to_string(a.strategy),
-                       fmt::join(a.modules, ", "));
+                       a.modules.empty() ? "settings" : fmt::format("{}", fmt::join(a.modules, ", ")));
   }
   std::string operator()(const RunInGuest& a) const {
     return fmt::format("run in the guest: {}", fmt::join(a.argv, " "));

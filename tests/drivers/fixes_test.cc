@@ -299,5 +299,25 @@ TEST(DriverFixes, AreNamedOnceAndHeadedWithoutFullStop) {
   EXPECT_EQ(driver_fixes()[0].name, "initramfs-config");
 }
 
+// Taught by the sample guest: "Gave up waiting for suspend/resume device" after 30 seconds.
+TEST(InitramfsDrivers, RefreshesTheResumeDeviceThatTheImageWasBuiltWith) {
+  std::vector<ArchiveEntry> entries = debian_initramfs();
+  entries.push_back(directory_entry("conf/conf.d"));
+  entries.push_back(file_entry("conf/conf.d/resume", "RESUME=/dev/sda2\n"));
+  entries.push_back(file_entry("conf/conf.d/root-type", "FSTYPE=ext4\n"));
+  MemoryGuest guest = debian_guest(write_cpio(entries));
+  guest.add_file("/etc/initramfs-tools/conf.d/resume", "RESUME=UUID=1234\n");
+  apply(guest, plan_drivers(guest));
+  const Initramfs image(guest.read(kImage, kMaxInitramfsBytes).value());
+  EXPECT_EQ(image.read("conf/conf.d/resume"), "RESUME=UUID=1234\n");
+  EXPECT_TRUE(plan_drivers(guest).edits.empty());
+  // Stale again in an image that has nvme: reason enough to change it.
+  guest.add_file("/etc/initramfs-tools/conf.d/resume", "RESUME=none\n");
+  ASSERT_EQ(plan_drivers(guest).edits.size(), 1U);
+  EXPECT_TRUE(addition(plan_drivers(guest)).modules.empty());
+  apply(guest, plan_drivers(guest));
+  EXPECT_TRUE(plan_drivers(guest).edits.empty());
+}
+
 }  // namespace
 }  // namespace rehost
