@@ -150,6 +150,8 @@ class Qemu:
         self._qmp_bytes = b""
         self._picture = os.memfd_create("screen")
         self._errors = tempfile.TemporaryFile()
+        # QEMU unlinks an overlay as soon as it is open; so this is empty, unless QEMU dies in between.
+        self._overlays = tempfile.TemporaryDirectory(prefix="boot-guest-", dir=os.environ.get("TMPDIR", "/var/tmp"))
         self._serial, serial_end = socket.socketpair()
         self._qmp, qmp_end = socket.socketpair()
         passed = (serial_end.fileno(), qmp_end.fileno(), self._picture)
@@ -161,9 +163,10 @@ class Qemu:
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=passed,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent, env={**os.environ, "TMPDIR": self._overlays.name},
             )
         except FileNotFoundError:
+            self._overlays.cleanup()
             raise QemuFailed(f"{QEMU} is not installed: run scripts/setup") from None
         finally:
             serial_end.close()
@@ -174,6 +177,7 @@ class Qemu:
         try:
             self._answer(30)  # its greeting
             self.execute("qmp_capabilities")
+            self._overlays.cleanup()
         except BaseException:
             self.close()
             raise
@@ -220,6 +224,7 @@ class Qemu:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self._overlays.cleanup()
         for socket_end in (self._serial, self._qmp):
             socket_end.close()
         self._selector.close()
