@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include "converter/inspect.h"
 #include "converter/plan.h"
 #include "converter/planned_guest.h"
+#include "converter/print.h"
 #include "images/commit.h"
 #include "images/copier.h"
 #include "images/formats.h"
@@ -151,17 +153,24 @@ void check_output(const Options& options) {
   }
 }
 
-void open_disks(OpenDisks& disks, const Options& options) {
+void lock_disks(OpenDisks& disks, const Options& options) {
   ProbeOptions probe;
   probe.format = options.source_format;
   disks.volumes = probe_volumes(options.sources, probe);
   SourceUse use = SourceUse::look;
   if (options.command == Command::convert) {
     use = options.in_place ? SourceUse::convert_in_place : SourceUse::convert;
+  } else if (options.command == Command::commit || options.command == Command::rollback) {
+    use = SourceUse::convert_in_place;
   }
-  uint64_t needed = 0;
   for (const Volume& volume : disks.volumes) {
     disks.locks.emplace_back(volume, use);
+  }
+}
+
+void open_disks(OpenDisks& disks, const Options& options) {
+  uint64_t needed = 0;
+  for (const Volume& volume : disks.volumes) {
     const std::unique_ptr<ImageSource> source = open_volume(volume);
     check_partitions_inside(*source);
     needed += options.output.empty() ? 0 : data_bytes(*source);
@@ -261,6 +270,40 @@ void write_copies(const OpenDisks& disks, const Options& options, EventSink& eve
   }
 }
 
+// A commit that was killed has left its journal. It is about these very volumes, or it is not ours
+// to touch.
+fs::path left_behind_journal(const std::vector<Volume>& volumes) {
+  const fs::path journal = default_journal_path(volumes.front());
+  if (!fs::exists(journal)) {
+    return {};
+  }
+  const std::vector<Volume> theirs = volumes_of_journal(journal);
+  const bool same = std::equal(volumes.begin(), volumes.end(), theirs.begin(), theirs.end(),
+                               [](const Volume& a, const Volume& b) {
+                                 std::error_code ignored;
+                                 return fs::equivalent(a.path, b.path, ignored);
+                               });
+  if (!same) {
+    throw Error(ErrorKind::plan_conflict,
+                fmt::format("{} belongs to a conversion of other disks: give all the disks of that "
+                            "machine, in their order",
+                            journal.string()));
+  }
+  return journal;
+}
+
+void recover(const std::vector<Volume>& volumes, const fs::path& journal, Command command,
+             EventSink& events, const std::stop_token& stop, Report& report) {
+  const Phase phase("image", events, report, stop);
+  CommitOptions commit;
+  commit.journal = journal;
+  commit.on_progress = progress_of("image", events);
+  const CommitResult result =
+      command == Command::rollback ? roll_back_commit(commit) : finish_commit(commit);
+  report.outputs.push_back(
+      {volumes.front().path, volumes.front().size, result.bytes_written, result.bytes_written});
+}
+
 void write_in_place(const OpenDisks& disks, EventSink& events, const std::stop_token& stop,
                     Report& report) {
   std::vector<const Overlay*> overlays;
@@ -270,7 +313,7 @@ void write_in_place(const OpenDisks& disks, EventSink& events, const std::stop_t
         {overlay.volume().path, overlay.volume().size, 0, changed_bytes(*overlay.merged())});
   }
   CommitOptions commit;
-  commit.journal = disks.work.path() / "commit.journal";
+  commit.journal = default_journal_path(disks.volumes.front());
   commit.on_progress = progress_of("image", events);
   commit.stop = stop;
   const CommitResult result = commit_in_place(overlays, commit);
@@ -315,6 +358,21 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
     check_output(options);
   }
   OpenDisks disks(work_parent(options));
+  lock_disks(disks, options);
+  const bool recovery = options.command == Command::commit || options.command == Command::rollback;
+  const fs::path journal =
+      options.in_place || recovery ? left_behind_journal(disks.volumes) : fs::path();
+  if (recovery && journal.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("there is nothing to {}: no conversion of {} was interrupted",
+                            command_name(options.command), disks.volumes.front().path));
+  }
+  if (!journal.empty()) {
+    recover(disks.volumes, journal, options.command, events, stop, report);
+  }
+  if (recovery) {
+    return;
+  }
   {
     const Phase phase("open", events, report, stop);
     open_disks(disks, options);

@@ -39,6 +39,12 @@ constexpr CommandRow kCommands[] = {
      "Make the machine boot on EC2: converted copies DIR/<stem of the source>.raw with "
      "DIR/report.json, or the sources themselves.",
      "rehost convert disk0.raw disk1.raw --output converted/"},
+    {Command::commit, "commit", "rehost commit SOURCE...",
+     "Finish an in-place conversion that was killed while it wrote, from its journal.",
+     "rehost commit disk0.raw disk1.raw"},
+    {Command::rollback, "rollback", "rehost rollback SOURCE...",
+     "Undo an in-place conversion that was killed while it wrote, from its journal.",
+     "rehost rollback disk0.raw disk1.raw"},
     {Command::list, "list", "rehost list fixes|distros|formats|errors",
      "Print one of the tables: what is fixed, where it was tested, what is read and written, what "
      "the exit codes mean.",
@@ -177,9 +183,12 @@ void check_combinations(const Options& options) {
   if (!convert && (!options.output.empty() || options.in_place || options.overwrite)) {
     throw Error(ErrorKind::usage, "--output, --in-place and --overwrite belong to convert");
   }
-  if (convert && options.json) {
-    throw Error(ErrorKind::usage,
-                "--json does not go with convert: it writes a report, see --report");
+  const bool looks = options.command == Command::inspect || options.command == Command::check ||
+                     options.command == Command::plan;
+  if (options.json && !looks) {
+    throw Error(
+        ErrorKind::usage,
+        "--json belongs to inspect, check and plan; the others write a report, see --report");
   }
 }
 

@@ -9,7 +9,7 @@
 
 namespace rehost {
 
-enum class Command { inspect, check, plan, convert, list, help, version };
+enum class Command { inspect, check, plan, convert, commit, rollback, list, help, version };
 
 struct Options {
   Command command = Command::help;

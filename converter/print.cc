@@ -19,6 +19,10 @@ std::string_view command_name(Command command) {
       return "plan";
     case Command::convert:
       return "convert";
+    case Command::commit:
+      return "commit";
+    case Command::rollback:
+      return "rollback";
     case Command::list:
       return "list";
     case Command::help:

@@ -96,6 +96,10 @@ std::string last_sentence(const Report& report, const Options& options) {
     case Command::convert:
       return fmt::format("converted, {} changes, {} warnings", report.edits.size(),
                          report.warnings.size());
+    case Command::commit:
+      return "the interrupted conversion is complete";
+    case Command::rollback:
+      return "the interrupted conversion is undone";
     default:
       return "done";
   }

@@ -103,6 +103,12 @@ class BadInput(CliTest):
         self.assertEqual((last["event"], last["outcome"], last["exit_code"]), ("finished", "image-io", 7))
 
 
+class Recovery(CliTest):
+    def test_nothing_to_commit_or_roll_back(self):
+        for command in ("commit", "rollback"):
+            self.refuses(2, "no conversion of", command, self.disk("disk.raw"))
+
+
 class Words(CliTest):
     def test_help_and_version_need_nothing(self):
         self.assertEqual(self.rehost("--help").returncode, 0)

@@ -1,5 +1,6 @@
-// The laws of planning (architecture, section 11) on whole fixture guests, all fixes together, and their golden
-// plans. A changed fix shows here what it does to every distribution: scripts/update-golden writes the plans anew.
+// The laws of planning (architecture, section 11) on whole fixture guests, all fixes together, and
+// their golden plans. A changed fix shows here what it does to every distribution:
+// scripts/update-golden writes the plans anew.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -30,10 +31,17 @@ FixtureGuest debian12_fixture() {
   const std::string release = "6.1.0-56-amd64";
   FixtureGuest fixture{"debian12", testing::debian12(), testing::debian12_inspection()};
   add_modules(fixture.guest, release);
-  fixture.guest.add_file("/boot/initrd.img-" + release, write_cpio(debian_initramfs(release)), 0644);
+  fixture.guest.add_file("/boot/initrd.img-" + release, write_cpio(debian_initramfs(release)),
+                         0644);
   fixture.guest.add_file("/usr/sbin/update-initramfs", "#!/bin/sh\n", 0755);
-  fixture.inspection.disks = {{.volume = 0, .device = DeviceName("/dev/sda"), .partition_table = "msdos", .grub_in_boot_sector = true},
-                              {.volume = 1, .device = DeviceName("/dev/sdb"), .partition_table = "msdos", .grub_in_boot_sector = false}};
+  fixture.inspection.disks = {{.volume = 0,
+                               .device = DeviceName("/dev/sda"),
+                               .partition_table = "msdos",
+                               .grub_in_boot_sector = true},
+                              {.volume = 1,
+                               .device = DeviceName("/dev/sdb"),
+                               .partition_table = "msdos",
+                               .grub_in_boot_sector = false}};
   fixture.inspection = inspect_again(fixture.guest, fixture.inspection);
   return fixture;
 }
@@ -44,7 +52,8 @@ class GuestLaws : public ::testing::TestWithParam<FixtureGuest (*)()> {
   Target target_;
 
   ConversionPlan plan() const {
-    return make_plan(fixture_.guest, inspect_again(fixture_.guest, fixture_.inspection), target_, all_fixes());
+    return make_plan(fixture_.guest, inspect_again(fixture_.guest, fixture_.inspection), target_,
+                     all_fixes());
   }
 };
 
@@ -79,7 +88,8 @@ TEST_P(GuestLaws, ApplyStoppedAnywhereAndDoneAgainEndsTheSame) {
 TEST_P(GuestLaws, TheCheckFailsBeforeAndPassesAfter) {
   EXPECT_FALSE(would_boot(check_guest(fixture_.guest, fixture_.inspection, target_)));
   apply_plan(fixture_.guest, plan(), {}, nullptr);
-  for (const CheckAnswer& answer : check_guest(fixture_.guest, inspect_again(fixture_.guest, fixture_.inspection), target_)) {
+  for (const CheckAnswer& answer :
+       check_guest(fixture_.guest, inspect_again(fixture_.guest, fixture_.inspection), target_)) {
     EXPECT_EQ(answer.verdict, Verdict::yes) << answer.question << ": " << answer.detail;
   }
 }
@@ -102,14 +112,17 @@ TEST_P(GuestLaws, ThePlanIsTheGoldenOne) {
   }
   report.warnings = planned.warnings;
   const std::string text = plan_text(report);
-  const std::string path = std::string(REHOST_SOURCE_DIR) + "/tests/golden/" + fixture_.name + ".diff";
-  if (std::getenv("REHOST_UPDATE_GOLDEN") != nullptr) {  // NOLINT: set by scripts/update-golden alone
+  const std::string path =
+      std::string(REHOST_SOURCE_DIR) + "/tests/golden/" + fixture_.name + ".diff";
+  if (std::getenv("REHOST_UPDATE_GOLDEN") !=
+      nullptr) {  // NOLINT: set by scripts/update-golden alone
     std::ofstream(path) << text;
     return;
   }
   std::ifstream in(path);
   ASSERT_TRUE(in) << path << " is missing: scripts/update-golden makes it";
-  EXPECT_EQ(text, std::string(std::istreambuf_iterator<char>(in), {})) << "scripts/update-golden takes the new plan";
+  EXPECT_EQ(text, std::string(std::istreambuf_iterator<char>(in), {}))
+      << "scripts/update-golden takes the new plan";
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, GuestLaws, ::testing::Values(debian12_fixture),

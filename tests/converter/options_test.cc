@@ -58,7 +58,8 @@ TEST(Options, AbbreviationsAreNoOptions) {
 }
 
 TEST(Options, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"inspect", "check", "plan", "convert", "list"}) {
+  for (const char* command :
+       {"inspect", "check", "plan", "convert", "commit", "rollback", "list"}) {
     const std::string text = help_text(command);
     EXPECT_NE(text.find("Example:\n  rehost " + std::string(command)), std::string::npos)
         << command;
