@@ -47,11 +47,11 @@ std::optional<GuestPath> file_of_boot_path(const GuestView& guest, std::string_v
   const GuestPath boot("/boot");
   // As it stands; with /boot in front, when that is a file system of its own; below a btrfs
   // subvolume.
-  if (const auto file = file_at(GuestPath(path))) {
+  if (auto file = file_at(GuestPath(path))) {
     return file;
   }
   for (int stripped = 0; stripped < 8; ++stripped) {
-    if (const auto file = file_at(boot / path)) {
+    if (auto file = file_at(boot / path)) {
       return file;
     }
     const size_t next = path.find('/', 1);
@@ -59,7 +59,7 @@ std::optional<GuestPath> file_of_boot_path(const GuestView& guest, std::string_v
       return std::nullopt;
     }
     path = path.substr(next);
-    if (const auto file = file_at(GuestPath(path))) {
+    if (auto file = file_at(GuestPath(path))) {
       return file;
     }
   }

@@ -16,6 +16,7 @@ bool contains(const std::vector<std::string>& options, std::string_view option) 
 
 std::vector<NamedUse> uses_in_crypttab(const std::vector<CrypttabEntry>& entries) {
   std::vector<NamedUse> uses;
+  uses.reserve(entries.size());
   for (const CrypttabEntry& entry : entries) {
     uses.push_back(
         {.name = entry.device, .type = entry.ephemeral ? "" : "crypto_LUKS", .device = {}});

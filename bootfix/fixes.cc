@@ -4,6 +4,7 @@
 
 #include "bootfix/crypttab.h"
 #include "bootfix/device_caches.h"
+#include "bootfix/efi.h"
 #include "bootfix/fstab.h"
 #include "bootfix/grub_cfg.h"
 #include "bootfix/grub_defaults.h"
@@ -15,15 +16,16 @@
 namespace rehost {
 
 std::span<const Fix> bootfix_fixes() {
-  static const std::vector<Fix> fixes = [] {
-    std::vector<Fix> rows = {kFstabFix, kCrypttabFix, kResumeFix, kGrubDefaultsFix, kGrubCfgFix};
+  static const std::vector<Fix> kFixes = [] {
+    std::vector<Fix> rows = {kFstabFix,        kCrypttabFix, kResumeFix,
+                             kGrubDefaultsFix, kGrubCfgFix,  kEfiFallbackFix};
     for (const NetworkStack& stack : network_stacks()) {
       rows.push_back(stack.fix);
     }
     rows.insert(rows.end(), {kUdevRulesFix, kSerialGettyFix, kDeviceCachesFix});
     return rows;
   }();
-  return fixes;
+  return kFixes;
 }
 
 }  // namespace rehost

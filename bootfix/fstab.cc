@@ -140,6 +140,7 @@ std::vector<FstabEntry> parse_fstab(std::string_view text) {
 std::vector<NamedUse> uses_in_fstab(const std::vector<FstabEntry>& entries,
                                     const Inspection& inspection) {
   std::vector<NamedUse> uses;
+  uses.reserve(entries.size());
   for (const FstabEntry& entry : entries) {
     uses.push_back({.name = entry.device,
                     .type = entry.type,

@@ -173,18 +173,15 @@ class DhcpRewriter {
       std::vector<Field> gone;
       for (size_t i = 1; i < line.words.size(); ++i) {
         const std::string_view name = text_of(text_, line.words[i]);
-        if (built_on_card_.contains(std::string(name))) {
+        const bool card = is_physical_interface(name);
+        if (built_on_card_.contains(std::string(name)) || (card && brought_up_)) {
           gone.push_back(line.words[i]);
-        } else if (!is_physical_interface(name)) {
-          ++kept;
-        } else if (!brought_up_) {
-          brought_up_ = true;
-          ++kept;
-          if (name != "eth0") {
-            edits.replace(line.words[i].begin, line.words[i].end, "eth0");
-          }
-        } else {
-          gone.push_back(line.words[i]);
+          continue;
+        }
+        ++kept;
+        brought_up_ = brought_up_ || card;
+        if (card && name != "eth0") {
+          edits.replace(line.words[i].begin, line.words[i].end, "eth0");
         }
       }
       if (kept == 0 && !gone.empty()) {

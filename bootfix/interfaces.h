@@ -31,8 +31,8 @@ struct InterfaceStanza {
 };
 std::vector<InterfaceStanza> parse_interface_stanzas(std::string_view text);
 
-// false: an option stands outside of a stanza (or below an `iface` without family and method, as ifupdown-ng has it), and
-// nobody can say what it belongs to.
+// false: an option stands outside of a stanza (or below an `iface` without family and method, as
+// ifupdown-ng has it), and nobody can say what it belongs to.
 bool is_well_formed(std::string_view text);
 
 // A name that a network card gets from the kernel, BIOS or udev: eth0, ens18, enp0s3, em1, p4p1.

@@ -30,7 +30,7 @@ class ValueReader {
     }
     assignment.value_end = at_;
     assignment.value = std::move(value_);
-    assignment.closed = closed_ && !open_command_;
+    assignment.closed = closed_ && !unfinished_;
     assignment.quoting = pieces_ == 1 && !substitution_ ? kind_ : Quoting::mixed;
     if (pieces_ == 0) {
       assignment.quoting = Quoting::bare;
@@ -110,7 +110,7 @@ class ValueReader {
 
   void read_backquoted() {
     const size_t close = text_.find('`', at_ + 1);
-    open_command_ = open_command_ || close == kNone;
+    unfinished_ = unfinished_ || close == kNone;
     const size_t end = close == kNone ? text_.size() : close + 1;
     value_ += text_.substr(at_, end - at_);
     at_ = end;
@@ -120,7 +120,7 @@ class ValueReader {
     if (text_[at_] == '$' && at_ + 1 < text_.size() && text_[at_ + 1] == '(') {
       substitution_ = true;
       const size_t close = text_.find(')', at_);
-      open_command_ = open_command_ || close == kNone;
+      unfinished_ = unfinished_ || close == kNone;
       const size_t end = close == kNone ? text_.size() : close + 1;
       value_ += text_.substr(at_, end - at_);
       at_ = end;
@@ -133,6 +133,7 @@ class ValueReader {
       at_ += 2;
       return;
     }
+    unfinished_ = unfinished_ || text_[at_] == '\\';  // the last byte of the text
     value_ += text_[at_++];
   }
 
@@ -143,8 +144,8 @@ class ValueReader {
   Quoting kind_ = Quoting::bare;
   bool in_bare_ = false;
   bool substitution_ = false;
-  bool closed_ = true;         // the last quote
-  bool open_command_ = false;  // a ` or $( without its end
+  bool closed_ = true;       // the last quote
+  bool unfinished_ = false;  // a ` or $( without its end, a backslash without what it escapes
 };
 
 // Where the name of an assignment may begin on a line: behind blanks and `export`.

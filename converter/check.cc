@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "bootfix/bootloaders.h"
 #include "bootfix/device_names.h"
@@ -10,6 +11,7 @@
 #include "bootfix/kernel_arguments.h"
 #include "bootfix/network.h"
 #include "bootfix/unstable_names.h"
+#include "drivers/kernel_image.h"
 #include "drivers/required_modules.h"
 
 namespace rehost {
@@ -22,6 +24,16 @@ struct Facts {
   const Target& target;
   std::optional<BootConfig> boot_config;
   const KernelImage* default_kernel = nullptr;
+  // Reading an initramfs costs a transfer and its unpacking: three questions share the answer.
+  mutable std::map<std::string, std::vector<DriverState>> states = {};
+
+  const std::vector<DriverState>& drivers_of(const KernelImage& kernel) const {
+    const auto known = states.find(kernel.release);
+    return known != states.end()
+               ? known->second
+               : states.emplace(kernel.release, driver_states(guest, inspection, kernel))
+                     .first->second;
+  }
 
   const BootEntry* default_entry() const {
     if (!boot_config || !boot_config->default_entry) {
@@ -48,15 +60,41 @@ struct Question {
   Answer (*ask)(const Facts&);
 };
 
+// The disk that holds /boot: the one whose boot sector EC2 starts. LVM and md lie on no single
+// disk.
+std::optional<size_t> boot_volume(const Inspection& inspection) {
+  std::optional<size_t> volume;
+  for (const MountedFilesystem& mounted : inspection.mounts) {
+    if (mounted.where == GuestPath("/") || mounted.where == GuestPath("/boot")) {
+      const Filesystem* filesystem = find_filesystem(inspection, mounted.device);
+      volume = filesystem == nullptr ? std::nullopt : filesystem->volume;
+    }
+  }
+  return volume;
+}
+
+Answer ask_boot_sector(const Facts& facts) {
+  const std::optional<size_t> boot = boot_volume(facts.inspection);
+  Answer answer{Verdict::cannot_tell,
+                "no boot sector holds GRUB; another boot loader may be there"};
+  for (const Disk& disk : facts.inspection.disks) {
+    if (!disk.grub_in_boot_sector) {
+      continue;
+    }
+    const std::string& id = facts.inspection.volumes.at(disk.volume).id;
+    if (!boot || *boot == disk.volume || disk.volume == 0) {
+      return {Verdict::yes, fmt::format("GRUB is in the boot sector of {}", id)};
+    }
+    answer = {Verdict::no, fmt::format("GRUB is in the boot sector of {}, which is neither the "
+                                       "first disk nor the one of /boot",
+                                       id)};
+  }
+  return answer;
+}
+
 Answer ask_boot_loader(const Facts& facts) {
   if (facts.inspection.firmware == Firmware::bios) {
-    for (const Disk& disk : facts.inspection.disks) {
-      if (disk.grub_in_boot_sector) {
-        return {Verdict::yes, fmt::format("GRUB is in the boot sector of {}",
-                                          facts.inspection.volumes.at(disk.volume).id)};
-      }
-    }
-    return {Verdict::cannot_tell, "no boot sector holds GRUB; another boot loader may be there"};
+    return ask_boot_sector(facts);
   }
   const std::string_view name =
       facts.inspection.architecture == "aarch64" ? "BOOTAA64.EFI" : "BOOTX64.EFI";
@@ -88,7 +126,7 @@ Answer ask_default_kernel(const Facts& facts) {
 
 // NVMe must be there before the root file system is.
 Answer nvme_of(const Facts& facts, const KernelImage& kernel) {
-  for (const DriverState& state : driver_states(facts.guest, facts.inspection, kernel)) {
+  for (const DriverState& state : facts.drivers_of(kernel)) {
     if (state.module != "nvme") {
       continue;
     }
@@ -113,6 +151,9 @@ Answer ask_nvme(const Facts& facts) {
   // Any of them may be started: all must be able to.
   Answer worst{Verdict::yes, "every kernel has nvme"};
   for (const KernelImage& kernel : facts.inspection.kernels) {
+    if (!can_be_started(kernel)) {
+      continue;
+    }
     const Answer answer = nvme_of(facts, kernel);
     if (answer.verdict != Verdict::yes && worst.verdict != Verdict::no) {
       worst = answer;
@@ -123,10 +164,10 @@ Answer ask_nvme(const Facts& facts) {
 
 Answer ask_other_kernels(const Facts& facts) {
   for (const KernelImage& kernel : facts.inspection.kernels) {
-    if (&kernel == facts.default_kernel) {
+    if (&kernel == facts.default_kernel || !can_be_started(kernel)) {
       continue;
     }
-    const Answer answer = nvme_of(facts, kernel);
+    Answer answer = nvme_of(facts, kernel);
     if (answer.verdict != Verdict::yes) {
       return answer;
     }
@@ -136,13 +177,13 @@ Answer ask_other_kernels(const Facts& facts) {
 
 Answer ask_ena(const Facts& facts) {
   const KernelImage* kernel = facts.default_kernel;
-  if (kernel == nullptr && !facts.inspection.kernels.empty()) {
-    kernel = &facts.inspection.kernels.front();
+  for (const KernelImage& installed : facts.inspection.kernels) {
+    kernel = kernel == nullptr && can_be_started(installed) ? &installed : kernel;
   }
   if (kernel == nullptr) {
     return {Verdict::no, "no kernel is installed"};
   }
-  for (const DriverState& state : driver_states(facts.guest, facts.inspection, *kernel)) {
+  for (const DriverState& state : facts.drivers_of(*kernel)) {
     if (state.module == "ena") {
       const bool there = state.in_root || state.place == DriverPlace::built_in ||
                          state.place == DriverPlace::in_initramfs;
@@ -253,26 +294,39 @@ Answer ask_console(const Facts& facts) {
           there ? "console=ttyS0" : "no console=ttyS0: the EC2 serial console stays empty"};
 }
 
+// A stack that leaves its files alone, and says why, has not been set up for anything.
+Answer network_of(const Facts& facts, const NetworkStack& stack) {
+  const FixResult left = stack.fix.plan(facts.guest, facts.inspection, facts.target);
+  if (!left.edits.empty()) {
+    return {Verdict::no, fmt::format("{} is not set up for DHCP on the card of EC2", stack.name)};
+  }
+  if (!left.warnings.empty()) {
+    const Warning& warning = left.warnings.front();
+    return {warning.code == "dhcp-client-missing" ? Verdict::no : Verdict::cannot_tell,
+            warning.sentence};
+  }
+  if (stack.classic_interface_names && facts.default_arguments().last_value("net.ifnames") != "0") {
+    return {Verdict::no, fmt::format("{} configures eth0, and the kernel is not told net.ifnames=0",
+                                     stack.name)};
+  }
+  return {Verdict::yes, fmt::format("{} asks DHCP", stack.name)};
+}
+
 Answer ask_network(const Facts& facts) {
   if (facts.target.network == NetworkMode::keep) {
-    return {Verdict::cannot_tell, "the network configuration is kept as it is"};
+    return {Verdict::yes, "kept as it is, as asked"};
   }
+  Answer answer{Verdict::cannot_tell, "no network stack that rehost knows"};
   for (const NetworkStack& stack : network_stacks()) {
     if (!stack.in_use(facts.guest)) {
       continue;
     }
-    if (!stack.fix.plan(facts.guest, facts.inspection, facts.target).edits.empty()) {
-      return {Verdict::no, fmt::format("{} is not set up for DHCP on the card of EC2", stack.name)};
+    answer = network_of(facts, stack);
+    if (answer.verdict != Verdict::yes) {
+      return answer;
     }
-    if (stack.classic_interface_names &&
-        facts.default_arguments().last_value("net.ifnames") != "0") {
-      return {
-          Verdict::no,
-          fmt::format("{} configures eth0, and the kernel is not told net.ifnames=0", stack.name)};
-    }
-    return {Verdict::yes, fmt::format("{} asks DHCP", stack.name)};
   }
-  return {Verdict::cannot_tell, "no network stack that rehost knows"};
+  return answer;
 }
 
 constexpr Question kQuestions[] = {

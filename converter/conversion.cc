@@ -1,15 +1,11 @@
 #include "converter/conversion.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <set>
+#include <map>
 
 #include "converter/core/error.h"
 #include "converter/diff.h"
@@ -19,10 +15,9 @@
 #include "converter/plan.h"
 #include "converter/planned_guest.h"
 #include "converter/print.h"
-#include "images/commit.h"
-#include "images/copier.h"
-#include "images/formats.h"
+#include "converter/reimage.h"
 #include "images/overlay.h"
+#include "images/posix_file.h"
 #include "images/probe.h"
 #include "images/source_lock.h"
 #include "images/work_directory.h"
@@ -92,67 +87,6 @@ fs::path work_parent(const Options& options) {
   return tmpdir != nullptr && *tmpdir != '\0' ? tmpdir : "/var/tmp";
 }
 
-std::vector<fs::path> output_paths(const Options& options) {
-  std::vector<fs::path> paths;
-  std::set<fs::path> seen;
-  for (const std::string& source : options.sources) {
-    const fs::path path = fs::path(options.output) / (fs::path(source).stem().string() + ".raw");
-    if (!seen.insert(path).second) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("two sources would be written to {}: give them different names",
-                              path.string()));
-    }
-    paths.push_back(path);
-  }
-  return paths;
-}
-
-// By trying: access(2) says yes to root for places where nobody can write.
-void require_writable(const std::string& directory) {
-  const int fd = open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-  if (fd >= 0) {
-    close(fd);
-    return;
-  }
-  const int error = errno;
-  std::string name = directory + "/.rehost-XXXXXX";
-  const int probe = error == EOPNOTSUPP || error == EISDIR ? mkstemp(name.data()) : -1;
-  if (probe < 0) {
-    throw Error(ErrorKind::environment,
-                fmt::format("--output {}: cannot write there: {}", directory, errno_text(error)));
-  }
-  close(probe);
-  unlink(name.c_str());
-}
-
-// Everything about the output that can be known before the work begins.
-void check_output(const Options& options) {
-  if (!fs::is_directory(options.output)) {
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("--output {}: there is no such directory: make it first", options.output));
-  }
-  require_writable(options.output);
-  for (const fs::path& path : output_paths(options)) {
-    if (!fs::exists(path)) {
-      continue;
-    }
-    for (const std::string& source : options.sources) {
-      std::error_code ignored;
-      if (fs::equivalent(path, source, ignored)) {
-        throw Error(
-            ErrorKind::usage,
-            fmt::format("{} is a source: --output must name another directory", path.string()));
-      }
-    }
-    if (!options.overwrite) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("{} exists: remove it, name another directory, or give --overwrite",
-                              path.string()));
-    }
-  }
-}
-
 void lock_disks(OpenDisks& disks, const Options& options) {
   ProbeOptions probe;
   probe.format = options.source_format;
@@ -175,6 +109,10 @@ void open_disks(OpenDisks& disks, const Options& options) {
     check_partitions_inside(*source);
     needed += options.output.empty() ? 0 : data_bytes(*source);
   }
+  // The overlays: a conversion changes some megabytes, an initramfs of every kernel at most. A full
+  // disk here would stop the appliance, not end it.
+  constexpr uint64_t kOverlayRoom = 512u << 20;
+  require_free_space(disks.work.path(), kOverlayRoom);
   if (needed > 0) {
     require_free_space(options.output, needed);
   }
@@ -183,7 +121,8 @@ void open_disks(OpenDisks& disks, const Options& options) {
   }
 }
 
-void launch(OpenDisks& disks, const Options& options, EventSink& events) {
+void launch(OpenDisks& disks, const Options& options, EventSink& events,
+            const std::stop_token& stop) {
   std::vector<Drive> drives;
   for (const Overlay& overlay : disks.overlays) {
     drives.push_back({overlay.path(), "qcow2"});
@@ -191,7 +130,7 @@ void launch(OpenDisks& disks, const Options& options, EventSink& events) {
   ApplianceOptions appliance;
   appliance.work_directory = disks.work.path();
   appliance.verbose = options.log_level == "debug" || options.log_level == "trace";
-  disks.guest = std::make_unique<GuestfsGuest>(drives, appliance, events);
+  disks.guest = std::make_unique<GuestfsGuest>(drives, appliance, events, stop);
 }
 
 ConversionPlan plan_and_report(const GuestView& guest, const Inspection& inspection,
@@ -235,120 +174,131 @@ void require_no_warnings(const Options& options, const Report& report) {
   }
 }
 
-OnProgress progress_of(const std::string& phase, EventSink& events) {
-  return [phase, &events](uint64_t done, uint64_t total) {
-    events.on(Progress{phase, done, total});
-  };
-}
-
-uint64_t changed_bytes(const ImageSource& merged) {
-  uint64_t bytes = 0;
-  for (const Extent& extent : merged.extents(0, merged.size())) {
-    bytes += extent.changed ? extent.length : 0;
+// Changes need room in the guest's own file systems. Asked before anything is written, where the
+// answer is still cheap.
+void require_guest_space(GuestfsGuest& guest, const Inspection& inspection,
+                         const ConversionPlan& plan) {
+  constexpr uint64_t kMargin = 1u << 20;
+  std::map<GuestPath, uint64_t> needed;
+  for (const Edit& edit : plan.edits) {
+    const std::optional<GuestPath> path = edited_path(edit);
+    GuestPath where("/");
+    for (const MountedFilesystem& mounted : inspection.mounts) {
+      where = path && path->is_within(mounted.where) ? mounted.where : where;
+    }
+    if (const auto* addition = std::get_if<AddToInitramfs>(&edit.action)) {
+      for (const ArchiveEntry& entry : addition->entries) {
+        needed[where] += entry.content.size();
+      }
+    }
   }
-  return bytes;
-}
-
-// Copies every disk under a partial name first; the final names appear when all of them are
-// complete.
-void write_copies(const OpenDisks& disks, const Options& options, EventSink& events,
-                  const std::stop_token& stop, Report& report) {
-  const std::vector<fs::path> paths = output_paths(options);
-  for (size_t i = 0; i < disks.overlays.size(); ++i) {
-    const std::unique_ptr<ImageSource> merged = disks.overlays[i].merged();
-    SinkRequest request;
-    request.path = paths[i];
-    request.size = merged->size();
-    request.existing = options.overwrite ? Existing::replace : Existing::refuse;
-    const std::unique_ptr<ImageSink> sink = open_sink("raw", request);
-    CopyOptions copy;
-    copy.on_progress = progress_of("image", events);
-    copy.stop = stop;
-    const CopyResult result = copy_image(*merged, *sink, copy);
-    report.outputs.push_back(
-        {paths[i].string(), merged->size(), result.data_bytes, changed_bytes(*merged)});
+  for (const auto& [where, bytes] : needed) {
+    const uint64_t available = guest.free_bytes(where);
+    if (available < bytes + kMargin) {
+      throw Error(
+          ErrorKind::unsupported_guest,
+          fmt::format(
+              "{} has {} free and the drivers need up to {}: make room on the source machine",
+              where.str(), human_bytes(available), human_bytes(bytes + kMargin)));
+    }
   }
 }
 
-// A commit that was killed has left its journal. It is about these very volumes, or it is not ours
-// to touch.
-fs::path left_behind_journal(const std::vector<Volume>& volumes) {
-  const fs::path journal = default_journal_path(volumes.front());
-  if (!fs::exists(journal)) {
-    return {};
+// "Cannot tell" is an answer, and a warning: the operator has to know what nobody has looked at.
+void warn_of_doubts(const std::vector<CheckAnswer>& answers, EventSink& events) {
+  for (const CheckAnswer& answer : answers) {
+    if (answer.required && answer.verdict == Verdict::cannot_tell) {
+      events.on(WarningRaised{{"cannot-tell-" + answer.question, answer.question, answer.detail}});
+    }
   }
-  const std::vector<Volume> theirs = volumes_of_journal(journal);
-  const bool same = std::equal(volumes.begin(), volumes.end(), theirs.begin(), theirs.end(),
-                               [](const Volume& a, const Volume& b) {
-                                 std::error_code ignored;
-                                 return fs::equivalent(a.path, b.path, ignored);
-                               });
-  if (!same) {
-    throw Error(ErrorKind::plan_conflict,
-                fmt::format("{} belongs to a conversion of other disks: give all the disks of that "
-                            "machine, in their order",
-                            journal.string()));
-  }
-  return journal;
 }
 
-void recover(const std::vector<Volume>& volumes, const fs::path& journal, Command command,
-             EventSink& events, const std::stop_token& stop, Report& report) {
-  const Phase phase("image", events, report, stop);
-  CommitOptions commit;
-  commit.journal = journal;
-  commit.on_progress = progress_of("image", events);
-  const CommitResult result =
-      command == Command::rollback ? roll_back_commit(commit) : finish_commit(commit);
-  report.outputs.push_back(
-      {volumes.front().path, volumes.front().size, result.bytes_written, result.bytes_written});
-}
-
-void write_in_place(const OpenDisks& disks, EventSink& events, const std::stop_token& stop,
-                    Report& report) {
-  std::vector<const Overlay*> overlays;
-  for (const Overlay& overlay : disks.overlays) {
-    overlays.push_back(&overlay);
-    report.outputs.push_back(
-        {overlay.volume().path, overlay.volume().size, 0, changed_bytes(*overlay.merged())});
+void apply(OpenDisks& disks, const ConversionPlan& plan, EventSink& events,
+           const std::stop_token& stop, const Inspection& inspection) {
+  require_guest_space(*disks.guest, inspection, plan);
+  for (const MountedFilesystem& mounted : inspection.mounts) {
+    disks.guest->remount_writable(mounted.where);
   }
-  CommitOptions commit;
-  commit.journal = default_journal_path(disks.volumes.front());
-  commit.on_progress = progress_of("image", events);
-  commit.stop = stop;
-  const CommitResult result = commit_in_place(overlays, commit);
-  report.outputs.front().bytes_written = result.bytes_written;
+  apply_plan(*disks.guest, plan, stop, [&](const Edit& edit) {
+    events.on(EditApplied{edit.fix, summary(edit)});
+  });
 }
 
 void convert(OpenDisks& disks, const ConversionPlan& plan, const Options& options,
              EventSink& events, const std::stop_token& stop, Report& report) {
-  GuestfsGuest& guest = *disks.guest;
-  const Inspection& inspection = *report.inspection;
   {
     const Phase phase("apply", events, report, stop);
-    for (const MountedFilesystem& mounted : inspection.mounts) {
-      guest.remount_writable(mounted.where);
-    }
-    apply_plan(guest, plan, stop, [&](const Edit& edit) {
-      events.on(EditApplied{edit.fix, summary(edit)});
-    });
+    apply(disks, plan, events, stop, *report.inspection);
   }
   {
     const Phase phase("check", events, report, stop);
-    report.check_after = check_guest(guest, inspect_again(guest, inspection), options.target);
+    report.check_after =
+        check_guest(*disks.guest, inspect_again(*disks.guest, *report.inspection), options.target);
+    warn_of_doubts(report.check_after, events);
   }
   require_bootable(report.check_after);
   require_no_warnings(options, report);
   {
     const Phase phase("close", events, report, stop);
-    guest.close();
+    disks.guest->close();
     disks.guest.reset();
   }
   const Phase phase("image", events, report, stop);
   if (options.in_place) {
-    write_in_place(disks, events, stop, report);
+    write_in_place(disks.overlays, events, stop, report);
   } else {
-    write_copies(disks, options, events, stop, report);
+    write_copies(disks.overlays, options, events, stop, report);
+  }
+}
+
+// A commit that was killed has left disks that are neither old nor new. commit and rollback are for
+// them, convert
+// --in-place finishes them first, and nothing else may look at them. True: that was all there was
+// to do.
+bool deal_with_interrupted(const OpenDisks& disks, const Options& options, EventSink& events,
+                           const std::stop_token& stop, Report& report) {
+  const bool recovery = options.command == Command::commit || options.command == Command::rollback;
+  const fs::path journal = left_behind_journal(disks.volumes);
+  if (journal.empty()) {
+    if (recovery) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("there is nothing to {}: no conversion of {} was interrupted",
+                              command_name(options.command), disks.volumes.front().path));
+    }
+    return false;
+  }
+  if (!recovery && !options.in_place) {
+    throw Error(ErrorKind::plan_conflict,
+                fmt::format("a conversion in place of {} was interrupted: finish it with rehost "
+                            "commit or undo it with rehost rollback (its journal is {})",
+                            disks.volumes.front().path, journal.string()));
+  }
+  const Phase phase("recover", events, report, stop);
+  recover(disks.volumes, journal,
+          options.command == Command::rollback ? Recovery::undo : Recovery::finish, events, report);
+  if (!recovery) {
+    report.outputs.clear();
+  }
+  return recovery;
+}
+
+void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
+                   const std::stop_token& stop, Report& report) {
+  {
+    const Phase phase("open", events, report, stop);
+    open_disks(disks, options);
+  }
+  {
+    const Phase phase("launch", events, report, stop);
+    launch(disks, options, events, stop);
+  }
+  {
+    const Phase phase("inspect", events, report, stop);
+    InspectResult result = inspect_guest(*disks.guest, disks.volumes);
+    report.inspection = std::move(result.inspection);
+    for (const Warning& warning : result.warnings) {
+      events.on(WarningRaised{warning});
+    }
   }
 }
 
@@ -359,36 +309,10 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
   }
   OpenDisks disks(work_parent(options));
   lock_disks(disks, options);
-  const bool recovery = options.command == Command::commit || options.command == Command::rollback;
-  const fs::path journal =
-      options.in_place || recovery ? left_behind_journal(disks.volumes) : fs::path();
-  if (recovery && journal.empty()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("there is nothing to {}: no conversion of {} was interrupted",
-                            command_name(options.command), disks.volumes.front().path));
-  }
-  if (!journal.empty()) {
-    recover(disks.volumes, journal, options.command, events, stop, report);
-  }
-  if (recovery) {
+  if (deal_with_interrupted(disks, options, events, stop, report)) {
     return;
   }
-  {
-    const Phase phase("open", events, report, stop);
-    open_disks(disks, options);
-  }
-  {
-    const Phase phase("launch", events, report, stop);
-    launch(disks, options, events);
-  }
-  {
-    const Phase phase("inspect", events, report, stop);
-    InspectResult result = inspect_guest(*disks.guest, disks.volumes);
-    report.inspection = std::move(result.inspection);
-    for (const Warning& warning : result.warnings) {
-      events.on(WarningRaised{warning});
-    }
-  }
+  look_at_disks(disks, options, events, stop, report);
   if (options.command == Command::inspect) {
     return;
   }
@@ -397,6 +321,7 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
     report.check_before = check_guest(*disks.guest, *report.inspection, options.target);
   }
   if (options.command == Command::check) {
+    warn_of_doubts(report.check_before, events);
     return;
   }
   ConversionPlan plan;
@@ -409,6 +334,13 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
   }
 }
 
+// The last phase writes the result: an error there is that phase's own, whatever signal came in the
+// meantime.
+bool was_writing(const Report& report) {
+  return !report.phases.empty() &&
+         (report.phases.back().first == "image" || report.phases.back().first == "recover");
+}
+
 }  // namespace
 
 void run_conversion(const Options& options, EventSink& events, const std::stop_token& stop,
@@ -419,7 +351,7 @@ void run_conversion(const Options& options, EventSink& events, const std::stop_t
   } catch (const Error& error) {
     // A signal takes the appliance away under whatever call is running: that call's error is not
     // the reason.
-    if (stop.stop_requested() && error.kind() != ErrorKind::cancelled) {
+    if (stop.stop_requested() && error.kind() != ErrorKind::cancelled && !was_writing(report)) {
       throw Error(ErrorKind::cancelled, "stopped by a signal");
     }
     throw;

@@ -46,7 +46,8 @@ std::string hunks_of(git_patch* patch) {
 std::string unified_diff(const GuestPath& path, std::optional<std::string_view> before,
                          std::optional<std::string_view> after) {
   const GitLibrary library;
-  git_diff_options options = GIT_DIFF_OPTIONS_INIT;
+  git_diff_options options;
+  git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
   options.context_lines = 3;
   git_patch* raw = nullptr;
   const std::string_view old_text = before.value_or("");

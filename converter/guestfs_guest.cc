@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "converter/core/error.h"
+#include "converter/printable.h"
 
 namespace rehost {
 namespace {
@@ -97,7 +98,7 @@ void log_appliance(guestfs_h*, void*, uint64_t event, int, int, const char* text
   while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) {
     --length;
   }
-  const std::string_view line(text, length);
+  const std::string line = printable(std::string_view(text, length));
   if (event == GUESTFS_EVENT_WARNING) {
     spdlog::warn("appliance: {}", line);
   } else {
@@ -106,7 +107,7 @@ void log_appliance(guestfs_h*, void*, uint64_t event, int, int, const char* text
 }
 
 constexpr uint64_t kLargestMessage = 2u << 20;  // guestfs(3): a message is 4 MB at most
-constexpr uint64_t kLargestCachedFile = 256u << 20;
+constexpr uint64_t kMostCachedBytes = 256u << 20;
 
 }  // namespace
 
@@ -129,7 +130,11 @@ struct GuestfsGuest::Handle {
     return text;
   }
   [[noreturn]] void fail(ErrorKind kind, const std::string& act) const {
-    throw Error(kind, fmt::format("{}: {}", act, last_error()));
+    // When the appliance itself has died, nothing is known about the guest.
+    const bool alive = guestfs_is_ready(g) == 1;
+    throw Error(alive ? kind : ErrorKind::environment,
+                fmt::format("{}: {}{}", act, last_error(),
+                            alive ? "" : " (the appliance has died: memory?)"));
   }
   // An upload loses the errno on its way and keeps the text.
   bool no_space() const {
@@ -198,7 +203,7 @@ void warn_emulation(EventSink& events, const std::string& why) {
 }  // namespace
 
 GuestfsGuest::GuestfsGuest(const std::vector<Drive>& drives, const ApplianceOptions& options,
-                           EventSink& events)
+                           EventSink& events, const std::stop_token& stop)
     : handle_(std::make_unique<Handle>()), options_(options) {
   Acceleration acceleration = Acceleration::kvm_or_emulation;
   if (!emulation_forced(handle_->g) && access("/dev/kvm", R_OK | W_OK) != 0) {
@@ -209,6 +214,9 @@ GuestfsGuest::GuestfsGuest(const std::vector<Drive>& drives, const ApplianceOpti
     return;
   }
   std::string why = handle_->last_error();
+  if (stop.stop_requested()) {
+    throw Error(ErrorKind::cancelled, "stopped by a signal during the launch");
+  }
   if (acceleration == Acceleration::kvm_or_emulation && !emulation_forced(handle_->g)) {
     // /dev/kvm may exist and abort every machine. The second try decides whether it was KVM.
     handle_ = std::make_unique<Handle>();
@@ -369,6 +377,7 @@ void GuestfsGuest::forget() {
   listings_.clear();
   links_.clear();
   contents_.clear();
+  cached_bytes_ = 0;
 }
 
 std::optional<FileStat> GuestfsGuest::stat(const GuestPath& path) const {
@@ -412,7 +421,12 @@ std::optional<std::string> GuestfsGuest::read(const GuestPath& path, uint64_t ma
   // Not read_file: a transfer costs a quarter of a second to set up under emulation, a pread some
   // milliseconds.
   std::string content = *read_range(*real, 0, status->size);
-  if (content.size() <= kLargestCachedFile) {
+  cached_bytes_ += content.size();
+  if (cached_bytes_ > kMostCachedBytes) {
+    contents_.clear();
+    cached_bytes_ = content.size();
+  }
+  if (content.size() <= kMostCachedBytes) {
     contents_[*real] = content;
   }
   return content;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,10 @@ class GuestfsGuest : public Guest {
  public:
   // Launches the appliance, with KVM when it works and by emulation when it does not (one warning
   // to `events`). Throws Error(environment) when there is no appliance at all.
-  GuestfsGuest(const std::vector<Drive>& drives, const ApplianceOptions& options,
-               EventSink& events);
+  // A stop request ends the launch: whoever asks for it takes the appliance's process away
+  // (SignalWatch).
+  GuestfsGuest(const std::vector<Drive>& drives, const ApplianceOptions& options, EventSink& events,
+               const std::stop_token& stop = {});
   ~GuestfsGuest() override;
   GuestfsGuest(const GuestfsGuest&) = delete;
   GuestfsGuest& operator=(const GuestfsGuest&) = delete;
@@ -96,6 +99,7 @@ class GuestfsGuest : public Guest {
   mutable std::map<GuestPath, std::vector<DirectoryEntry>> listings_;
   mutable std::map<GuestPath, std::string> links_;
   mutable std::map<GuestPath, std::string> contents_;
+  mutable uint64_t cached_bytes_ = 0;  // of contents_
 };
 
 }  // namespace rehost

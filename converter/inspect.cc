@@ -73,12 +73,14 @@ Firmware firmware_of(const ProbedDevices& survey, const Inspection& inspection) 
   return esp && !grub ? Firmware::uefi : Firmware::bios;
 }
 
+// /usr may be a file system of its own: then /sbin is a link that leads nowhere yet.
 bool looks_like_root(const GuestView& guest) {
+  if (!is_directory(guest, GuestPath("/etc"))) {
+    return false;
+  }
   const bool etc = is_file(guest, GuestPath("/etc/fstab")) || read_os_release(guest).has_value();
-  const bool init = is_directory(guest, GuestPath("/sbin")) ||
-                    is_directory(guest, GuestPath("/usr/sbin")) ||
-                    is_directory(guest, GuestPath("/usr/lib"));
-  return etc && init && is_directory(guest, GuestPath("/etc"));
+  const auto is_there = [&](const char* path) { return guest.stat(GuestPath(path)).has_value(); };
+  return etc && (is_there("/sbin") || is_there("/usr/sbin") || is_there("/usr/lib"));
 }
 
 struct RootSearch {
@@ -96,6 +98,9 @@ RootSearch find_roots(GuestfsGuest& guest, const Inspection& inspection) {
     try {
       guest.mount(filesystem.device, GuestPath("/"), read_only_options(filesystem.type));
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::environment) {
+        throw;  // the appliance is gone, and no file system is to blame
+      }
       search.failures.emplace_back(error.what());
       continue;
     }
@@ -120,7 +125,10 @@ bool is_windows(GuestfsGuest& guest, const ProbedDevices& survey) {
     }
     try {
       guest.mount(probed.filesystem.device, GuestPath("/"), "ro");
-    } catch (const Error&) {
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::environment) {
+        throw;
+      }
       continue;  // hibernated: then Windows it is, and the caller says so for any NTFS
     }
     const bool found =
@@ -280,7 +288,7 @@ void mount_system(GuestfsGuest& guest, Inspection& inspection) {
       guest.mount(mount.device, mount.where, read_only_options(filesystem->type));
       inspection.mounts.push_back(mount);
     } catch (const Error& error) {
-      throw Error(ErrorKind::guest_damaged,
+      throw Error(error.kind(),
                   fmt::format("{} (repair the file system on the source machine)", error.what()));
     }
   }
@@ -324,11 +332,11 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
   identify_system(guest, inspection);
   find_default_kernel(guest, inspection);
   inspection.selinux = selinux_is_on(guest);
-  if (std::none_of(inspection.kernels.begin(), inspection.kernels.end(),
-                   [](const KernelImage& kernel) { return kernel.is_default; })) {
+  if (inspection.distro->id != inspection.os.id) {
     result.warnings.push_back(
-        {"default-kernel-unknown", "boot loader",
-         "cannot tell which kernel it starts; all installed kernels are served"});
+        {"distro-by-likeness", inspection.os.id,
+         fmt::format("{} is not in the table of distributions and is treated as {}",
+                     inspection.os.pretty_name, inspection.distro->name)});
   }
   return result;
 }

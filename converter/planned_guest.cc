@@ -123,6 +123,7 @@ std::vector<DirectoryEntry> PlannedGuest::list(const GuestPath& directory) const
     }
   }
   std::vector<DirectoryEntry> out;
+  out.reserve(entries.size());
   for (const auto& [name, status] : entries) {
     out.push_back({name, status});
   }

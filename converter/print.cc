@@ -111,7 +111,7 @@ std::string table_text(const std::string& table) {
   std::string out;
   if (table == "fixes") {
     for (const Fix& fix : all_fixes()) {
-      out += fmt::format("{:<20} {}\n", fix.name, fix.heading);
+      out += fmt::format("{}: {}\n    {}\n", fix.name, fix.heading, fix.description);
     }
   } else if (table == "distros") {
     for (const Distro& distro : distros()) {

@@ -6,7 +6,8 @@
 
 namespace rehost {
 
-// Control characters other than tab and newline become "?". Bytes of UTF-8 stay.
+// Control characters other than tab and newline, C1 ones too, and bytes that are no UTF-8 become
+// "?".
 std::string printable(std::string_view text);
 
 }  // namespace rehost

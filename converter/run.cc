@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -75,8 +76,11 @@ std::string default_report(const Options& options) {
 
 void leave_report(Report& report, const Options& options, EventSink& events) {
   const std::string path = options.report.empty() ? default_report(options) : options.report;
-  if (path.empty()) {
-    return;
+  std::error_code ignored;
+  const bool refused = report.exit_code == describe(ErrorKind::usage).exit_code;
+  if (path.empty() ||
+      (options.report.empty() && refused && std::filesystem::exists(path, ignored))) {
+    return;  // a command line that was refused must not replace the report of a run that was not
   }
   try {
     write_report(report, path);
@@ -116,10 +120,27 @@ void print_result(const Report& report, const Options& options) {
   }
   // A pipe gets the bytes as they are: the diff of a file is that file's.
   std::fputs(isatty(STDOUT_FILENO) == 1 ? printable(text).c_str() : text.c_str(), stdout);
-  std::fflush(stdout);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw Error(ErrorKind::environment, "cannot write the result to stdout: " + errno_text(errno));
+  }
+}
+
+// A typo must not cost a replica: these files are opened for writing before any source is looked
+// at.
+void refuse_sources_as_outputs(const Options& options) {
+  for (const std::string& source : options.sources) {
+    for (const std::string& output : {options.report, options.events}) {
+      std::error_code ignored;
+      if (!output.empty() && std::filesystem::equivalent(source, output, ignored)) {
+        throw Error(ErrorKind::usage,
+                    fmt::format("{} is a source: it cannot be written to", output));
+      }
+    }
+  }
 }
 
 int run_on_disks(const Options& options) {
+  refuse_sources_as_outputs(options);
   Report report;
   report.command = command_name(options.command);
   const SignalWatch signals;
@@ -138,7 +159,11 @@ int run_on_disks(const Options& options) {
              fmt::format("{} (this is a bug in rehost)", error.what()));
   }
   leave_report(report, options, listeners);
-  print_result(report, options);
+  try {
+    print_result(report, options);
+  } catch (const Error& error) {
+    conclude(report, error.kind(), error.what());
+  }
   listeners.on(Finished{report.outcome, report.exit_code,
                         report.exit_code == 0 ? last_sentence(report, options) : report.error});
   if (options.quiet && report.exit_code != 0) {

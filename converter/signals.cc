@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -77,18 +78,36 @@ SignalWatch::~SignalWatch() {
   close(wake_up_pipe[1]);
 }
 
-void SignalWatch::wait() {
+// The byte that the handler wrote; nullopt after `milliseconds` without one (-1: waits).
+std::optional<unsigned char> SignalWatch::next_signal(int milliseconds) {
   while (true) {
-    unsigned char number = 0;
-    const ssize_t got = read(wake_up_pipe[0], &number, 1);
-    if (got < 0 && errno == EINTR) {
-      continue;
+    pollfd ready{.fd = wake_up_pipe[0], .events = POLLIN, .revents = 0};
+    const int count = poll(&ready, 1, milliseconds);
+    if (count == 0) {
+      return std::nullopt;
     }
-    if (got <= 0 || number == 0) {
+    unsigned char number = 0;
+    if (count > 0 && read(wake_up_pipe[0], &number, 1) == 1) {
+      return number;
+    }
+    if (errno != EINTR) {
+      return 0;
+    }
+  }
+}
+
+void SignalWatch::wait() {
+  // An appliance that is started just after the signal must go, too: while stopping, look again and
+  // again.
+  constexpr int kLookAgain = 200;
+  while (true) {
+    const std::optional<unsigned char> number =
+        next_signal(stop_.stop_requested() ? kLookAgain : -1);
+    if (number == 0) {
       return;
     }
-    if (stop_.stop_requested()) {
-      _exit(128 + number);
+    if (number && stop_.stop_requested()) {
+      _exit(128 + *number);
     }
     stop_.request_stop();
     kill_appliance();

@@ -2,6 +2,7 @@
 // so that no call into it goes on waiting. A second signal ends the process at once.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 #include <thread>
 
@@ -19,6 +20,7 @@ class SignalWatch {
 
  private:
   void wait();
+  std::optional<unsigned char> next_signal(int milliseconds);
 
   std::stop_source stop_;
   std::jthread thread_;

@@ -7,6 +7,7 @@
 
 #include "drivers/initramfs_config.h"
 #include "drivers/initramfs_plan.h"
+#include "drivers/kernel_image.h"
 
 namespace rehost {
 namespace {
@@ -47,8 +48,8 @@ void plan_rebuild(FixResult& result, const GuestView& guest, const KernelImage& 
 
 void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& kernel,
                  const Target& target) {
-  if (!kernel.vmlinuz && !kernel.initramfs) {
-    return;  // modules that a removed kernel has left behind
+  if (!can_be_started(kernel)) {
+    return;
   }
   const KernelDrivers drivers = read_kernel_drivers(guest, kernel);
   warn_of_missing(result, kernel, drivers);
@@ -74,9 +75,10 @@ void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& k
   const Initramfs* image = drivers.initramfs ? &*drivers.initramfs : nullptr;
   const StrategyChoice choice = choose_strategy(image, target.initramfs);
   std::string reason =
-      lacks_nvme ? fmt::format("kernel {} needs nvme in it to reach the disks of a Nitro instance; {}",
-                               kernel.release, choice.reason)
-                 : fmt::format("it waits for a resume device that EC2 does not have; {}", choice.reason);
+      lacks_nvme
+          ? fmt::format("kernel {} needs nvme in it to reach the disks of a Nitro instance; {}",
+                        kernel.release, choice.reason)
+          : fmt::format("it waits for a resume device that EC2 does not have; {}", choice.reason);
   if (choice.strategy == InitramfsStrategy::rebuild) {
     if (!lacks_nvme) {
       return;  // half a minute of waiting is no reason to run the guest's own tool

@@ -88,8 +88,10 @@ class Addition {
 
   InitramfsAddition plan() {
     add_modules();
-    add_index();
-    add_builtin_index();
+    if (!wanted_.empty()) {
+      add_index();
+      add_builtin_index();
+    }
     add_to_init();
     for (auto& [path, content] : stale_settings(guest_, initramfs_)) {
       add_file(path, std::move(content));
@@ -253,11 +255,14 @@ std::optional<std::string> obstacle_to(InitramfsStrategy strategy, const Initram
 std::map<std::string, std::string> stale_settings(const GuestView& guest,
                                                   const Initramfs& initramfs) {
   std::map<std::string, std::string> stale;
-  constexpr std::string_view kSettings = "conf/conf.d";  // mkinitramfs(8) copies the directory
-  for (const std::string& path : initramfs.tree().files_below(kSettings)) {
+  // mkinitramfs(8) copies initramfs.conf and the directory conf.d.
+  constexpr std::string_view kSettings = "conf/";
+  std::vector<std::string> paths = initramfs.tree().files_below("conf/conf.d");
+  paths.emplace_back("conf/initramfs.conf");
+  for (const std::string& path : paths) {
     const std::optional<std::string_view> inside = initramfs.read(path);
     const std::optional<std::string> outside =
-        guest.read(GuestPath("/etc/initramfs-tools/conf.d") / path.substr(kSettings.size()));
+        guest.read(GuestPath("/etc/initramfs-tools") / path.substr(kSettings.size()));
     if (inside && outside && resume_line(*inside) != resume_line(*outside)) {
       stale[path] = *outside;
     }

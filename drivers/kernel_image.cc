@@ -211,4 +211,8 @@ int compare_releases(std::string_view a, std::string_view b) {
   return static_cast<int>(!a.empty()) - static_cast<int>(!b.empty());
 }
 
+bool can_be_started(const KernelImage& kernel) {
+  return kernel.vmlinuz.has_value() || kernel.initramfs.has_value();
+}
+
 }  // namespace rehost

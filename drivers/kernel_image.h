@@ -14,6 +14,9 @@ namespace rehost {
 // passed over. `is_default` stays false: that is the boot loader's to say.
 std::vector<KernelImage> find_kernels(const GuestView& guest);
 
+// False for modules that a removed kernel has left behind.
+bool can_be_started(const KernelImage& kernel);
+
 // "nvme_core.io_timeout=4294967295" for ("nvme_core", "uint"); a parameter of type byte takes no
 // more than 255, and AWS's own tool writes 254.
 std::string io_timeout_argument(std::string_view module, std::string_view parameter_type);

@@ -109,6 +109,7 @@ CommitResult apply_journal(const CommitOptions& options, Direction direction) {
     }
   }
   CommitResult result;
+  result.bytes_by_volume.resize(volumes.size());
   for (const size_t i : to_write) {
     const JournalEntry& entry = journal.entries()[i];
     volumes[entry.volume]->write(entry.offset, direction == Direction::forward
@@ -116,6 +117,7 @@ CommitResult apply_journal(const CommitOptions& options, Direction direction) {
                                                    : journal.before(entry));
     ++result.blocks_written;
     result.bytes_written += entry.length;
+    result.bytes_by_volume[entry.volume] += entry.length;
     if (options.on_progress) {
       options.on_progress(result.bytes_written, total);
     }
@@ -136,17 +138,22 @@ void require_no_journal(const std::filesystem::path& journal) {
   if (std::filesystem::exists(journal, ignored)) {
     throw Error(
         ErrorKind::plan_conflict,
-        fmt::format("an earlier conversion of this disk was cut off while it was written: "
-                    "complete it with rehost commit {0} or undo it with rehost rollback {0}",
-                    journal.native()));
+        fmt::format(
+            "an earlier conversion of this disk was cut off while it was written: "
+            "finish it with rehost commit or undo it with rehost rollback (its journal is {})",
+            journal.native()));
   }
 }
 
 }  // namespace
 
 std::filesystem::path default_journal_path(const Volume& first_volume) {
-  const std::filesystem::path path = std::filesystem::absolute(first_volume.path);
   std::error_code ignored;
+  // By-id links and what they point at are one disk.
+  std::filesystem::path path = std::filesystem::canonical(first_volume.path, ignored);
+  if (ignored) {
+    path = std::filesystem::absolute(first_volume.path);
+  }
   if (std::filesystem::is_block_file(path, ignored)) {
     return std::filesystem::path("/var/lib/rehost") /
            (path.filename().native() + ".rehost-journal");

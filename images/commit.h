@@ -34,6 +34,7 @@ struct CommitOptions {
 struct CommitResult {
   uint64_t blocks_written = 0;  // runs of changed bytes
   uint64_t bytes_written = 0;
+  std::vector<uint64_t> bytes_by_volume = {};  // in the order of the volumes
 };
 
 // Beside the first volume when that is a file, in /var/lib/rehost when it is a block device.

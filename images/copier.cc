@@ -167,7 +167,9 @@ class Copy {
     if (failure_) {
       std::rethrow_exception(failure_);
     }
-    sink_.finish();
+    if (options_.finish == FinishSink::when_copied) {
+      sink_.finish();
+    }
     if (options_.on_progress) {
       options_.on_progress(total, total);
     }

@@ -17,7 +17,11 @@ namespace rehost {
 // Bytes of data moved and bytes to move; `done` never goes back and ends at `total`.
 using OnProgress = std::function<void(uint64_t done, uint64_t total)>;
 
+// When a copy gets its final name: several that belong together wait until all are complete.
+enum class FinishSink { when_copied, by_caller };
+
 struct CopyOptions {
+  FinishSink finish = FinishSink::when_copied;
   unsigned threads = 0;  // 0: as many as there are processors, at least 2, at most 8
   uint64_t bytes_in_flight = 64 * kMebibyte;
   OnProgress on_progress = {};  // called by the thread that called copy_image
@@ -30,8 +34,8 @@ struct CopyResult {
   uint64_t zero_bytes = 0;  // of the disk; holes, and data that turned out to be zeros
 };
 
-// Writes everything the source holds and calls sink.finish(). The first thing that goes wrong, in
-// whichever thread, stops the others and is thrown.
+// Writes everything the source holds and calls sink.finish(), unless the caller wants to. The first
+// thing that goes wrong, in whichever thread, stops the others and is thrown.
 CopyResult copy_image(const ImageSource& source, ImageSink& sink, const CopyOptions& options = {});
 
 // Reads everything and writes nothing.

@@ -54,8 +54,9 @@ struct Summarise {
     return fmt::format("link {} -> {}", a.path.str(), a.target);
   }
   std::string operator()(const AddToInitramfs& a) const {
-    return fmt::format("add to {} ({}): {}", a.path.str(), to_string(a.strategy),
-                       a.modules.empty() ? "settings" : fmt::format("{}", fmt::join(a.modules, ", ")));
+    return fmt::format(
+        "add to {} ({}): {}", a.path.str(), to_string(a.strategy),
+        a.modules.empty() ? "settings" : fmt::format("{}", fmt::join(a.modules, ", ")));
   }
   std::string operator()(const RunInGuest& a) const {
     return fmt::format("run in the guest: {}", fmt::join(a.argv, " "));

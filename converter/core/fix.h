@@ -20,7 +20,7 @@ struct FixResult {
 // is nothing to do: planning after applying is empty. It never depends on what an earlier run has
 // done, only on what it finds.
 struct Fix {
-  std::string_view name;         // "fstab": for --keep, reports and `rehost list fixes`
+  std::string_view name;         // "fstab": for reports and `rehost list fixes`
   std::string_view heading;      // "Name file systems by UUID in /etc/fstab", no full stop
   std::string_view description;  // one or two sentences for the manual
   FixResult (*plan)(const GuestView&, const Inspection&, const Target&);

@@ -64,8 +64,8 @@ struct CommandResult {
 };
 
 // Changing. An existing file keeps its owner, mode and extended attributes; a symlink at `path` is
-// followed inside the guest, so that /etc/grub2.cfg stays the link that it is. Throws guest_damaged
-// (file system) or environment (no space).
+// followed inside the guest, so that /etc/grub2.cfg stays the link that it is. Throws
+// guest_damaged, or unsupported_guest when the guest has no space left.
 class Guest : public GuestView {
  public:
   virtual void write(const GuestPath& path, std::string_view content, uint32_t mode_if_new) = 0;

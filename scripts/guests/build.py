@@ -2,11 +2,13 @@
 
 Everything here counts as part of every guest: a change rebuilds them all.
 """
+import contextlib
 import inspect
 import io
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -161,25 +163,48 @@ def _mirrors(suite: str) -> list[str]:
 
 def _run(command: list[str], log: pathlib.Path, stdin: str = "", **environment: str) -> str:
     """Runs a tool with its words going to `log`; returns them, or raises with the last ones."""
+    environment = {**os.environ, **environment}
+    isolation = []
+    scratch = log.with_name("tmp")
+    scratch.mkdir()
+    if os.geteuid() == 0:
+        # What root's mmdebstrap mounts and starts must vanish with it, however it ends. Others need no help: it
+        # makes a namespace itself, and a temporary directory under ~ is out of reach in there.
+        isolation = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        environment["TMPDIR"] = str(scratch)
     with open(log, "a+", encoding="utf-8", errors="replace") as out:
-        out.seek(0, os.SEEK_END)
-        before = out.tell()
+        before = out.seek(0, os.SEEK_END)
         print("+", " ".join(command), file=out, flush=True)
         try:
             child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, text=True,
-                env={**os.environ, **environment}, start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise BuildFailed(f"{command[0]} is not installed: run scripts/setup") from None
+                [*isolation, *command], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, text=True,
+                env=environment, start_new_session=True, preexec_fn=qemu.die_with_parent,
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            raise BuildFailed(f"{error.filename} is not installed: run scripts/setup") from None
         try:
             child.communicate(stdin)
-        except BaseException:  # also SystemExit from a signal: mmdebstrap unmounts and removes its tree on SIGTERM
-            os.killpg(child.pid, signal.SIGTERM)
-            child.wait()
+        except BaseException:  # also SystemExit, from a signal
+            _stop(child)
             raise
         out.seek(before)
         said = out.read()
     if child.returncode != 0:
         raise BuildFailed(f"{command[0]} failed with status {child.returncode}:\n{said[-3000:]}")
+    shutil.rmtree(scratch)
     return said
+
+
+def _stop(tool: subprocess.Popen) -> None:
+    """Ends a tool that leads a process group. Its children go first: a tool that fails cleans up behind itself."""
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # After the name in parentheses: state, parent, process group.
+            group = int((process / "stat").read_text().rpartition(")")[2].split()[2])
+            if group == tool.pid and int(process.name) != tool.pid:
+                os.kill(int(process.name), signal.SIGTERM)
+    try:
+        tool.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(tool.pid, signal.SIGKILL)
+        tool.wait()

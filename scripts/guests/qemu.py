@@ -35,7 +35,7 @@ def kvm_works() -> bool:
     probe = subprocess.Popen(
         [QEMU, "-accel", "kvm", "-cpu", "host", "-nodefaults", "-display", "none", "-chardev", "stdio,id=words",
          "-device", "isa-debugcon,iobase=0x402,chardev=words"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_die_with_parent,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent,
     )
     with probe:
         with selectors.DefaultSelector() as selector:
@@ -45,8 +45,8 @@ def kvm_works() -> bool:
     return bool(words)
 
 
-def _die_with_parent() -> None:
-    """Runs in the child: a QEMU must not outlive a script that was killed, nor leave a core file."""
+def die_with_parent() -> None:
+    """For preexec_fn: a child must not outlive a script that was killed, nor leave a core file."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
@@ -163,7 +163,7 @@ class Qemu:
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=passed,
-                preexec_fn=_die_with_parent, env={**os.environ, "TMPDIR": self._overlays.name},
+                preexec_fn=die_with_parent, env={**os.environ, "TMPDIR": self._overlays.name},
             )
         except FileNotFoundError:
             self._overlays.cleanup()

@@ -12,7 +12,7 @@ std::string settings(const std::string& text) {
 }
 
 std::string menu(const std::string& text) {
-  const std::string once = with_serial_terminal(text);
+  std::string once = with_serial_terminal(text);
   EXPECT_EQ(with_serial_terminal(once), once);
   return once;
 }

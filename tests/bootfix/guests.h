@@ -30,7 +30,7 @@ inline Filesystem partition_of(size_t volume, int number, std::string type, std:
       .size = 1u << 30};
 }
 
-inline Filesystem logical_volume(std::string device, std::string type, std::string uuid) {
+inline Filesystem logical_volume(const std::string& device, std::string type, std::string uuid) {
   return Filesystem{.device = DeviceName(device),
                     .type = std::move(type),
                     .uuid = std::move(uuid),

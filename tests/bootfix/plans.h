@@ -91,6 +91,7 @@ inline void expect_plan_laws(const MemoryGuest& guest, const Inspection& inspect
 
 inline std::vector<std::string> codes(const std::vector<Warning>& warnings) {
   std::vector<std::string> codes;
+  codes.reserve(warnings.size());
   for (const Warning& warning : warnings) {
     codes.push_back(warning.code);
   }

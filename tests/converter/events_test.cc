@@ -35,7 +35,7 @@ TEST(JsonEvents, AreOneObjectALineWithNumbers) {
 }
 
 TEST(JsonEvents, BytesThatAreNoUtf8DoNotStopIt) {
-  EXPECT_NO_THROW(nlohmann::json::parse(event_json(PhaseStarted{"\xff\xfe"}, 0, "now")));
+  EXPECT_TRUE(nlohmann::json::accept(event_json(PhaseStarted{"\xff\xfe"}, 0, "now")));
 }
 
 TEST(JsonEvents, RefuseADescriptorThatIsNotOpen) {

@@ -48,54 +48,54 @@ FixtureGuest debian12_fixture() {
 
 class GuestLaws : public ::testing::TestWithParam<FixtureGuest (*)()> {
  protected:
-  FixtureGuest fixture_ = GetParam()();
-  Target target_;
+  FixtureGuest fixture = GetParam()();
+  Target target;
 
   ConversionPlan plan() const {
-    return make_plan(fixture_.guest, inspect_again(fixture_.guest, fixture_.inspection), target_,
+    return make_plan(fixture.guest, inspect_again(fixture.guest, fixture.inspection), target,
                      all_fixes());
   }
 };
 
 TEST_P(GuestLaws, PlanningChangesNothing) {
-  const auto before = fixture_.guest.nodes();
+  const auto before = fixture.guest.nodes();
   EXPECT_FALSE(plan().edits.empty());
-  EXPECT_EQ(fixture_.guest.nodes(), before);
+  EXPECT_EQ(fixture.guest.nodes(), before);
 }
 
 TEST_P(GuestLaws, APlanAfterApplyIsEmpty) {
-  apply_plan(fixture_.guest, plan(), {}, nullptr);
+  apply_plan(fixture.guest, plan(), {}, nullptr);
   for (const Edit& edit : plan().edits) {
     ADD_FAILURE() << edit.fix << ": " << summary(edit);
   }
 }
 
 TEST_P(GuestLaws, ApplyStoppedAnywhereAndDoneAgainEndsTheSame) {
-  const MemoryGuest original = fixture_.guest;
+  const MemoryGuest original = fixture.guest;
   const ConversionPlan whole = plan();
-  apply_plan(fixture_.guest, whole, {}, nullptr);
-  const auto wanted = fixture_.guest.nodes();
+  apply_plan(fixture.guest, whole, {}, nullptr);
+  const auto wanted = fixture.guest.nodes();
   for (size_t k = 0; k < whole.edits.size(); ++k) {
-    fixture_.guest = original;
+    fixture.guest = original;
     ConversionPlan part = whole;
     part.edits.resize(k);
-    apply_plan(fixture_.guest, part, {}, nullptr);
-    apply_plan(fixture_.guest, plan(), {}, nullptr);
-    EXPECT_EQ(fixture_.guest.nodes(), wanted) << "stopped after " << k << " edits";
+    apply_plan(fixture.guest, part, {}, nullptr);
+    apply_plan(fixture.guest, plan(), {}, nullptr);
+    EXPECT_EQ(fixture.guest.nodes(), wanted) << "stopped after " << k << " edits";
   }
 }
 
 TEST_P(GuestLaws, TheCheckFailsBeforeAndPassesAfter) {
-  EXPECT_FALSE(would_boot(check_guest(fixture_.guest, fixture_.inspection, target_)));
-  apply_plan(fixture_.guest, plan(), {}, nullptr);
+  EXPECT_FALSE(would_boot(check_guest(fixture.guest, fixture.inspection, target)));
+  apply_plan(fixture.guest, plan(), {}, nullptr);
   for (const CheckAnswer& answer :
-       check_guest(fixture_.guest, inspect_again(fixture_.guest, fixture_.inspection), target_)) {
+       check_guest(fixture.guest, inspect_again(fixture.guest, fixture.inspection), target)) {
     EXPECT_EQ(answer.verdict, Verdict::yes) << answer.question << ": " << answer.detail;
   }
 }
 
 TEST_P(GuestLaws, KeepingTheNetworkTouchesNoneOfIt) {
-  target_.network = NetworkMode::keep;
+  target.network = NetworkMode::keep;
   for (const Edit& edit : plan().edits) {
     EXPECT_EQ(edit.fix.find("network"), std::string::npos) << summary(edit);
     EXPECT_NE(edit.fix, "udev-rules") << summary(edit);
@@ -105,7 +105,7 @@ TEST_P(GuestLaws, KeepingTheNetworkTouchesNoneOfIt) {
 TEST_P(GuestLaws, ThePlanIsTheGoldenOne) {
   Report report;
   const ConversionPlan planned = plan();
-  PlannedGuest before(fixture_.guest);
+  PlannedGuest before(fixture.guest);
   for (const Edit& edit : planned.edits) {
     report.edits.push_back({edit.fix, edit.reason, summary(edit), describe_change(before, edit)});
     before.pretend(edit);
@@ -113,7 +113,7 @@ TEST_P(GuestLaws, ThePlanIsTheGoldenOne) {
   report.warnings = planned.warnings;
   const std::string text = plan_text(report);
   const std::string path =
-      std::string(REHOST_SOURCE_DIR) + "/tests/golden/" + fixture_.name + ".diff";
+      std::string(REHOST_SOURCE_DIR) + "/tests/golden/" + fixture.name + ".diff";
   if (std::getenv("REHOST_UPDATE_GOLDEN") !=
       nullptr) {  // NOLINT: set by scripts/update-golden alone
     std::ofstream(path) << text;

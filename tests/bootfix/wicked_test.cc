@@ -1,0 +1,98 @@
+#include "bootfix/wicked.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/bootfix/network_laws.h"
+
+namespace rehost {
+namespace {
+
+using testing::aside;
+using testing::codes;
+using testing::file_of;
+using testing::fixed_network;
+using testing::kGone;
+using testing::network_edits;
+using testing::network_warnings;
+
+const std::string kDirectory = "/etc/sysconfig/network/";
+
+// SLES 12 as YaST writes it.
+const std::string kSlesStatic =
+    "BOOTPROTO='static'\nBROADCAST=''\nETHTOOL_OPTIONS=''\nIPADDR='10.0.0.5/24'\n"
+    "IPADDR_1='10.0.0.6/24'\nLABEL_1='db'\nMTU='1400'\nNAME='VMXNET3 Ethernet Controller'\n"
+    "NETWORK=''\nREMOTE_IPADDR=''\nSTARTMODE='auto'\n";
+const std::string kSlesFixed =
+    "BOOTPROTO='dhcp'\nBROADCAST=''\nETHTOOL_OPTIONS=''\n"
+    "MTU='1400'\nNAME='VMXNET3 Ethernet Controller'\n"
+    "NETWORK=''\nREMOTE_IPADDR=''\nSTARTMODE='auto'\n";
+
+MemoryGuest sles_with(const std::string& name, const std::string& text) {
+  MemoryGuest guest;
+  guest.add_file("/usr/sbin/wicked", "");
+  guest.add_file(kDirectory + "ifcfg-lo", "IPADDR=127.0.0.1/8\nSTARTMODE=auto\n");
+  guest.add_file(kDirectory + "ifcfg.template", "");
+  guest.add_file(kDirectory + name, text);
+  return guest;
+}
+
+TEST(Wicked, AStaticAddressBecomesDhcpAndTheRestStays) {
+  MemoryGuest guest = sles_with("ifcfg-eth0", kSlesStatic);
+  guest.add_file(kDirectory + "routes", "default 10.0.0.1 - -\n");
+  const MemoryGuest after = fixed_network(guest, "wicked");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"), kSlesFixed);
+  EXPECT_EQ(file_of(after, kDirectory + "routes"), kGone);
+  EXPECT_EQ(aside(after, kDirectory + "ifcfg-eth0"), kSlesStatic);
+  EXPECT_EQ(aside(after, kDirectory + "routes"), "default 10.0.0.1 - -\n");
+}
+
+TEST(Wicked, TheWarningsSayWhatItWas) {
+  MemoryGuest guest = sles_with("ifcfg-eth0", kSlesStatic);
+  guest.add_file(kDirectory + "ifroute-eth0", "# LAN\n192.168.0.0/16 10.0.0.254 - -\n");
+  const std::vector<Warning> all = network_warnings(guest, "wicked");
+  ASSERT_EQ(codes(all), (std::vector<std::string>{"network-set-aside", "network-set-aside"}));
+  EXPECT_NE(all[0].sentence.find("IPADDR=10.0.0.5/24, IPADDR_1=10.0.0.6/24"), std::string::npos);
+  EXPECT_NE(all[1].sentence.find("192.168.0.0/16 10.0.0.254"), std::string::npos);
+}
+
+TEST(Wicked, DhcpOnEth0IsLeftAlone) {
+  EXPECT_EQ(network_edits(sles_with("ifcfg-eth0", kSlesFixed), "wicked"), 0u);
+}
+
+TEST(Wicked, AFileNamedByItsMacAddressBecomesEth0) {
+  const MemoryGuest after = fixed_network(
+      sles_with("ifcfg-eth-id-00:0c:29:3e:5a:01", "BOOTPROTO='dhcp'\nSTARTMODE='auto'\n"),
+      "wicked");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"), "BOOTPROTO='dhcp'\nSTARTMODE='auto'\n");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth-id-00:0c:29:3e:5a:01"), kGone);
+}
+
+TEST(Wicked, ABondIsKeptButNotBroughtUp) {
+  MemoryGuest guest = sles_with(
+      "ifcfg-bond0",
+      "BONDING_MASTER='yes'\nBONDING_SLAVE0='eth0'\nIPADDR='10.0.0.5/24'\nSTARTMODE='auto'\n");
+  guest.add_file(kDirectory + "ifcfg-eth0", "BOOTPROTO='none'\nSTARTMODE='hotplug'\n");
+  guest.add_file(kDirectory + "ifcfg-vlan7", "ETHERDEVICE='bond0'\nSTARTMODE='auto'\n");
+  const MemoryGuest after = fixed_network(guest, "wicked");
+  EXPECT_EQ(
+      file_of(after, kDirectory + "ifcfg-bond0"),
+      "BONDING_MASTER='yes'\nBONDING_SLAVE0='eth0'\nIPADDR='10.0.0.5/24'\nSTARTMODE='manual'\n");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-vlan7"),
+            "ETHERDEVICE='bond0'\nSTARTMODE='manual'\n");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"), "BOOTPROTO='dhcp'\nSTARTMODE='hotplug'\n");
+}
+
+TEST(Wicked, IsNotInUseBesideNetworkManager) {
+  MemoryGuest guest = sles_with("ifcfg-eth0", kSlesStatic);
+  guest.add_symlink("/etc/systemd/system/network.service",
+                    "/usr/lib/systemd/system/NetworkManager.service");
+  EXPECT_FALSE(wicked_in_use(guest));
+  EXPECT_EQ(network_edits(guest, "wicked"), 0u);
+}
+
+TEST(Wicked, NothingBreaksOnABrokenFile) {
+  testing::break_file(sles_with("ifcfg-eth0", kSlesStatic), kDirectory + "ifcfg-eth0", "wicked");
+}
+
+}  // namespace
+}  // namespace rehost
