@@ -143,6 +143,15 @@ bool is_static_or_mac(const Profile& profile) {
          });
 }
 
+// gateway=10.0.0.1, or behind the address: address1=10.0.0.5/24,10.0.0.1.
+bool has_gateway(const Profile& profile) {
+  return std::any_of(profile.entries.begin(), profile.entries.end(), [](const IniEntry& entry) {
+    return entry.section == "ipv4" &&
+           (entry.key == "gateway" ||
+            (entry.key.starts_with("address") && entry.value.find(',') != std::string::npos));
+  });
+}
+
 // The profile that goes on as that of the card of EC2: one that is fit already, so that a second
 // run chooses as the first did.
 const Profile* choose(const std::vector<Profile>& profiles) {
@@ -151,8 +160,7 @@ const Profile* choose(const std::vector<Profile>& profiles) {
       return 0;
     }
     const bool starts = ini_value(profile.entries, "connection", "autoconnect") != "false";
-    const bool leads_out = profile.file.content.find("gateway=") != std::string::npos ||
-                           method_of(profile.entries, "ipv4") == "auto";
+    const bool leads_out = method_of(profile.entries, "ipv4") == "auto" || has_gateway(profile);
     return starts ? (leads_out ? 1 : 2) : 3;
   };
   const Profile* chosen = nullptr;

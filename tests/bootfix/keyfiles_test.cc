@@ -75,16 +75,17 @@ TEST(Keyfiles, DhcpOnANamedCardIsForAnyCardAfterwards) {
             "[connection]\nid=a\ntype=ethernet\n\n[ipv4]\nmethod=auto\n");
 }
 
-TEST(Keyfiles, OtherStaticProfilesAreSetAside) {
+TEST(Keyfiles, TheProfileThatLeadsOutStaysAndOtherStaticOnesAreSetAside) {
   MemoryGuest guest = el9_with("ens192.nmconnection", kEl9Static);
-  guest.add_file(kDirectory + "san.nmconnection",
+  guest.add_file(kDirectory + "a-san.nmconnection",
                  "[connection]\nid=san\ntype=ethernet\ninterface-name=ens224\n\n[ipv4]\n"
                  "address1=10.9.0.5/24\nmethod=manual\n",
                  0600);
   guest.add_file(kDirectory + "wifi.nmconnection",
                  "[connection]\nid=wifi\ntype=wifi\n\n[wifi-security]\npsk=secret\n", 0600);
   const MemoryGuest after = fixed_network(guest, "keyfiles");
-  EXPECT_EQ(file_of(after, kDirectory + "san.nmconnection").find("manual"), std::string::npos);
+  EXPECT_EQ(file_of(after, kDirectory + "ens192.nmconnection"), kEl9Fixed);
+  EXPECT_EQ(file_of(after, kDirectory + "a-san.nmconnection"), kGone);
   EXPECT_EQ(file_of(after, kDirectory + "wifi.nmconnection"),
             file_of(guest, kDirectory + "wifi.nmconnection"));
 }
