@@ -134,6 +134,7 @@ void write_copies(const std::vector<Overlay>& overlays, const Options& options, 
                   const std::stop_token& stop, Report& report) {
   const std::vector<fs::path> paths = output_paths(options);
   std::vector<std::unique_ptr<ImageSource>> sources;
+  sources.reserve(overlays.size());
   for (const Overlay& overlay : overlays) {
     sources.push_back(overlay.merged());
   }

@@ -54,7 +54,8 @@ TEST_P(FormatSink, AnEmptyDiskAndOneThatCompressesWell) {
   expect_round_trip(std::vector<std::byte>(5 * kMebibyte));
   std::vector<std::byte> text(5 * kMebibyte);
   for (size_t i = 0; i < text.size(); ++i) {
-    text[i] = static_cast<std::byte>("the quick brown fox"[i % 19] + (i / 5000) % 3);
+    const auto letter = static_cast<unsigned char>("the quick brown fox"[i % 19]);
+    text[i] = static_cast<std::byte>(letter + (i / 5000) % 3);
   }
   expect_round_trip(text);
 }

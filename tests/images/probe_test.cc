@@ -27,7 +27,7 @@ std::string be(uint64_t value, size_t bytes) {
 
 // A disk of 1 MiB with one MBR partition.
 std::string mbr_disk(const TemporaryDirectory& directory, uint32_t start, uint32_t sectors) {
-  const std::string path = directory.sparse("disk.raw", 1 << 20);
+  std::string path = directory.sparse("disk.raw", 1 << 20);
   patch(path, 446,
         std::string(4, '\0') + '\x83' + std::string(3, '\0') + le(start, 4) + le(sectors, 4));
   patch(path, 510, "\x55\xaa");
@@ -35,7 +35,7 @@ std::string mbr_disk(const TemporaryDirectory& directory, uint32_t start, uint32
 }
 
 std::string gpt_disk(const TemporaryDirectory& directory, uint64_t last_sector) {
-  const std::string path = directory.sparse("disk.raw", 1 << 20);
+  std::string path = directory.sparse("disk.raw", 1 << 20);
   patch(path, 512, "EFI PART");
   patch(path, 512 + 72, le(2, 8) + le(128, 4) + le(128, 4));
   patch(path, 1024 + 128,
@@ -203,9 +203,10 @@ TEST(Probe, DamagedHeadersAreErrorsAndNeverCrashes) {
   directory.sparse("disk.raw", 4 << 20);
   for (const std::string format : {"qcow2", "vmdk", "vpc", "vhdx", "vdi"}) {
     const std::string image = directory / ("image." + format);
-    ASSERT_EQ(shell("qemu-img convert -f raw -O " + format + " " + (directory / "disk.raw") + " " +
-                    image),
-              0);
+    std::string command = "qemu-img convert -f raw -O " + format;
+    command += " " + (directory / "disk.raw");
+    command += " " + image;
+    ASSERT_EQ(shell(command), 0);
     const std::string good = content_of(image).substr(0, 300 * 1024);
     uint32_t state = 12345;
     for (int round = 0; round < 200; ++round) {
