@@ -142,6 +142,33 @@ def in_place(rehost, originals, work):
         check(result.returncode == 0, f"rehost check of what was converted in place: {result.returncode}")
 
 
+def missing_disk(rehost, originals):
+    """A disk that was not given must not keep the machine from booting."""
+    result = run(rehost, "plan", "--json", "--quiet", originals[0], stdout=subprocess.PIPE)
+    plan = json.loads(result.stdout) if result.returncode == 0 else {"warnings": [], "edits": []}
+    check("fstab-disk-not-given" in [w["code"] for w in plan["warnings"]], "a missing second disk is a warning")
+    diffs = "".join(e["diff"] for e in plan["edits"] if e["fix"] == "fstab")
+    check(any(line.startswith("+/dev/sdb1") and "nofail" in line for line in diffs.splitlines()), "and its entry gets nofail")
+
+
+def interrupted(rehost, originals, work, phase):
+    """SIGTERM in this phase: exit status 9 within ten seconds, a report, and nothing else."""
+    out, debris, events = work / f"out-{phase}", work / f"work-{phase}", work / f"{phase}.jsonl"
+    out.mkdir()
+    debris.mkdir()
+    events.touch()
+    process = subprocess.Popen([rehost, "convert", "--quiet", *originals, "--output", out, "--work-dir", debris, "--events", events])
+    while process.poll() is None and f'"phase_started","phase":"{phase}"' not in events.read_text():
+        time.sleep(0.02)
+    process.terminate()
+    started = time.monotonic()
+    status = process.wait(timeout=120)
+    check(status == 9, f"SIGTERM in phase {phase} ends with {status}, wanted 9")
+    check(time.monotonic() - started < 10, f"after {time.monotonic() - started:.1f} s")
+    left = sorted(p.name for p in [*out.iterdir(), *debris.iterdir()])
+    check(left == ["report.json"], f"what is left: {left}")
+
+
 def test(rehost, name, work):
     expectation = GUESTS[name]
     guest = pathlib.Path(run(SCRIPTS / "make-guest", name, stdout=subprocess.PIPE).stdout.strip().splitlines()[-1])
@@ -159,6 +186,9 @@ def test(rehost, name, work):
     after(rehost, [work / pathlib.Path(d).name for d in originals], expectation, description["password"])
     if expectation.in_place:
         in_place(rehost, originals, work)
+        missing_disk(rehost, originals)
+        for phase in ("apply", "image"):
+            interrupted(rehost, originals, work, phase)
 
 
 def main():
