@@ -136,11 +136,7 @@ struct GuestfsGuest::Handle {
                 fmt::format("{}: {}{}", act, last_error(),
                             alive ? "" : " (the appliance has died: memory?)"));
   }
-  // An upload loses the errno on its way and keeps the text.
-  bool no_space() const {
-    return guestfs_last_errno(g) == ENOSPC ||
-           last_error().find(errno_text(ENOSPC)) != std::string::npos;
-  }
+  bool no_space() const { return guestfs_last_errno(g) == ENOSPC; }
   void check(int result, const std::string& act) const {
     if (result == -1 && no_space()) {
       fail(ErrorKind::unsupported_guest, act + " (make room on the source machine)");
@@ -526,6 +522,14 @@ void GuestfsGuest::write(const GuestPath& path, std::string_view content, uint32
     }
     const int result = guestfs_upload(handle_->g, transfer.c_str(), real.str().c_str());
     unlink(transfer.c_str());
+    // An upload that runs out of space says only "write error".
+    if (result == -1 && guestfs_is_ready(handle_->g) == 1 &&
+        free_bytes(real.parent()) < content.size()) {
+      throw Error(ErrorKind::unsupported_guest,
+                  fmt::format("cannot write {}: no space left in the guest for its {} bytes (make "
+                              "room on the source machine)",
+                              path.str(), content.size()));
+    }
     handle_->check(result, "cannot write " + path.str());
   }
   if (!before) {

@@ -1,5 +1,5 @@
 // The libguestfs border: the appliance that opens the disks, as a Guest. guestfs_guest.cc is the
-// only file that includes <guestfs.h>; it turns every -1 into an Error and frees every returned
+// only file that includes guestfs.h; it turns every -1 into an Error and frees every returned
 // list.
 //
 // One thread, one handle. The drives are overlays: whatever happens here, the volumes stay as they

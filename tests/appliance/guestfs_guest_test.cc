@@ -73,7 +73,7 @@ TEST(GuestfsGuest, SaysThatTheGuestIsFull) {
     guest.write(GuestPath("/too-large"), std::string(80U << 20, 'x'), 0644);
     FAIL() << "80 MiB fit into 64";
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::unsupported_guest);
+    EXPECT_EQ(error.kind(), ErrorKind::unsupported_guest) << error.what();
     EXPECT_NE(std::string(error.what()).find("/too-large"), std::string::npos) << error.what();
   }
   guest.remove(GuestPath("/too-large"));
