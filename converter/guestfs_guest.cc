@@ -15,6 +15,7 @@
 
 #include "converter/core/error.h"
 #include "converter/printable.h"
+#include "converter/shell_words.h"
 
 namespace rehost {
 namespace {
@@ -575,14 +576,7 @@ void GuestfsGuest::symlink(const GuestPath& path, std::string_view target) {
 CommandResult GuestfsGuest::run(const std::vector<std::string>& argv) {
   // `sh` rather than `command`: it hands back the output of a command that fails, when asked for
   // both.
-  std::string line;
-  for (const std::string& word : argv) {
-    std::string quoted = "'";
-    for (const char c : word) {
-      quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    }
-    line += (line.empty() ? "" : " ") + quoted + "'";
-  }
+  const std::string line = shell_line(argv);
   const OwnedString output(guestfs_sh(
       handle_->g, ("(" + line + ") 2>&1 </dev/null; echo \"rehost-status:$?\"").c_str()));
   forget();
