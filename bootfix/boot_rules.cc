@@ -35,6 +35,16 @@ BootRules::BootRules(const GuestView& guest, const Inspection& inspection, const
   }
 }
 
+ArgumentRules BootRules::for_all_kernels() const {
+  ArgumentRules rules = rules_;
+  for (const auto& [file, kernel] : kernels_) {
+    if (kernel->io_timeout_argument != rules_.io_timeout) {
+      rules.io_timeout.clear();
+    }
+  }
+  return rules;
+}
+
 ArgumentRules BootRules::for_kernel(const GuestPath& file) const {
   ArgumentRules rules = rules_;
   const auto found = kernels_.find(file);

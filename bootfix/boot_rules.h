@@ -17,6 +17,9 @@ class BootRules {
 
   // For settings that serve every kernel: what the NVMe module of the default kernel accepts.
   const ArgumentRules& for_default_kernel() const { return rules_; }
+  // For words that all kernels are given and each may add to: the NVMe timeout only when all of
+  // them accept the same.
+  ArgumentRules for_all_kernels() const;
   // For the kernel in this file of the guest, links resolved.
   ArgumentRules for_kernel(const GuestPath& file) const;
   // For a kernel that is not in this guest: only its devices are named anew, and its root is not

@@ -1,6 +1,6 @@
 #include "bootfix/bootloaders.h"
 
-#include "bootfix/grub_cfg.h"
+#include "bootfix/grub2.h"
 
 namespace rehost {
 namespace {
@@ -18,6 +18,7 @@ std::span<const Bootloader> bootloaders() {
 std::optional<BootConfig> read_boot_config(const GuestView& guest, Firmware firmware) {
   for (const Bootloader& bootloader : bootloaders()) {
     if (std::optional<BootConfig> config = bootloader.read(guest, firmware)) {
+      config->loader = bootloader.name;
       return config;
     }
   }
@@ -30,6 +31,12 @@ std::optional<GuestPath> default_kernel(const GuestView& guest, Firmware firmwar
     return std::nullopt;
   }
   return config->entries[*config->default_entry].kernel_file;
+}
+
+bool is_rescue_or_kdump(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return name.find("rescue") != std::string_view::npos ||
+         name.find("kdump") != std::string_view::npos;
 }
 
 std::optional<GuestPath> file_of_boot_path(const GuestView& guest, std::string_view path) {

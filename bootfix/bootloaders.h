@@ -1,4 +1,4 @@
-// What will the boot loader start? One row for each dialect; so far GRUB 2.
+// What will the boot loader start? One row for each dialect.
 #pragma once
 
 #include <optional>
@@ -19,15 +19,20 @@ struct BootEntry {
   std::vector<std::string> submenus;  // titles of the menus around it, outermost first
   std::string kernel;  // as written: "/boot/vmlinuz-6.1.0-10-amd64", "/@/boot/...", "/vmlinuz-..."
   std::vector<std::string> initrds;  // as written
-  std::string arguments;             // everything behind the kernel, as written
+  std::string arguments;  // everything behind the kernel, as written; of BLS entries with the boot
+                          // loader's variables ($kernelopts) in place
+  std::string version;    // what the entry itself says about its kernel; "" when it says nothing
   std::optional<GuestPath>
       kernel_file;  // the file in the guest, links resolved; nullopt: another system's, or gone
+  std::vector<GuestPath> initrd_files;  // likewise, of those that are there
+  GuestPath file;                       // where the entry is written
 };
 
 // A boot menu. Entries that start no Linux (memtest, firmware setup, another system's loader) are
 // not in it.
 struct BootConfig {
-  GuestPath file;
+  std::string_view loader;  // name of its row: "grub2"
+  GuestPath file;           // the menu itself, or the settings beside the entries
   std::vector<BootEntry> entries;
   std::optional<size_t>
       default_entry;  // nullopt: the default is none of the entries, or cannot be told
@@ -47,6 +52,10 @@ std::optional<BootConfig> read_boot_config(const GuestView& guest, Firmware firm
 
 // The vmlinuz that is started when nobody touches a key, links resolved. nullopt: cannot tell.
 std::optional<GuestPath> default_kernel(const GuestView& guest, Firmware firmware);
+
+// Images that the kernel dump service or a repair starts: never the default of anybody, and not
+// ours to change. By their names: "vmlinuz-0-rescue-...", "initramfs-...kdump.img".
+bool is_rescue_or_kdump(std::string_view path);
 
 // The file of the guest that a boot loader's path means. /boot may be a file system of its own (its
 // paths then lack /boot), and a btrfs path begins with the subvolume ("/@/boot/..."); "($root)" in

@@ -2,12 +2,14 @@
 
 #include <vector>
 
+#include "bootfix/bls_options.h"
 #include "bootfix/crypttab.h"
 #include "bootfix/device_caches.h"
 #include "bootfix/efi.h"
 #include "bootfix/fstab.h"
 #include "bootfix/grub_cfg.h"
 #include "bootfix/grub_defaults.h"
+#include "bootfix/kernel_cmdline.h"
 #include "bootfix/network.h"
 #include "bootfix/resume.h"
 #include "bootfix/serial_getty.h"
@@ -17,8 +19,8 @@ namespace rehost {
 
 std::span<const Fix> bootfix_fixes() {
   static const std::vector<Fix> kFixes = [] {
-    std::vector<Fix> rows = {kFstabFix,        kCrypttabFix, kResumeFix,
-                             kGrubDefaultsFix, kGrubCfgFix,  kEfiFallbackFix};
+    std::vector<Fix> rows = {kFstabFix,   kCrypttabFix,   kResumeFix,        kGrubDefaultsFix,
+                             kGrubCfgFix, kBlsOptionsFix, kKernelCmdlineFix, kEfiFallbackFix};
     for (const NetworkStack& stack : network_stacks()) {
       rows.push_back(stack.fix);
     }

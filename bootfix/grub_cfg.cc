@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
+#include "bootfix/bls_options.h"
 #include "bootfix/boot_rules.h"
+#include "bootfix/grub2.h"
 #include "bootfix/grub_menu.h"
 #include "bootfix/grub_terminal.h"
-#include "bootfix/grubenv.h"
 #include "bootfix/text_edits.h"
 #include "bootfix/text_file.h"
 
@@ -56,6 +57,17 @@ void add_search(std::string_view text, const GrubScript& script, const GrubKerne
   edits.insert(set_root->end(),
                fmt::format("{}search --no-floppy --fs-uuid --set=root {}",
                            alone ? line_ending(text) + std::string(indent) : "; ", boot->uuid));
+}
+
+// `set kernelopts="root=..."`: what BLS entries fall back on when grubenv says nothing.
+void rewrite_kernelopts(std::string_view text, const GuestPath& file, const GrubScript& script,
+                        const ArgumentRules& rules, TextEdits& edits,
+                        std::vector<Warning>& warnings) {
+  for (const GrubAssignment& a : kernelopts_assignments(text, script)) {
+    edits.replace(a.value_begin, a.value_end,
+                  adapt_kernelopts(text.substr(a.value_begin, a.value_end - a.value_begin), file,
+                                   rules, warnings));
+  }
 }
 
 FixResult plan_grub_cfg(const GuestView& guest, const Inspection& inspection,
@@ -120,54 +132,9 @@ GrubCfgRewrite adapt_grub_cfg(std::string_view text, const GuestPath& file, cons
       searched = line.block;
     }
   }
+  rewrite_kernelopts(text, file, script, rules.for_all_kernels(), edits, rewrite.warnings);
   rewrite.text = with_serial_terminal(edits.apply(text));
   return rewrite;
-}
-
-std::vector<GuestPath> grub_cfg_files(const GuestView& guest, Firmware firmware) {
-  std::vector<GuestPath> candidates = {GuestPath("/boot/grub2/grub.cfg"),
-                                       GuestPath("/boot/grub/grub.cfg")};
-  std::vector<GuestPath> on_esp;
-  const GuestPath vendors("/boot/efi/EFI");
-  for (const DirectoryEntry& vendor : guest.list(vendors)) {
-    on_esp.push_back(vendors / vendor.name / "grub.cfg");
-  }
-  candidates.insert(firmware == Firmware::uefi ? candidates.begin() : candidates.end(),
-                    on_esp.begin(), on_esp.end());
-  std::vector<GuestPath> files;
-  for (const GuestPath& candidate : candidates) {
-    const std::optional<TextFile> file = read_text_file(guest, candidate);
-    if (!file || std::find(files.begin(), files.end(), file->path) != files.end()) {
-      continue;
-    }
-    if (!kernel_lines(file->content, parse_grub_script(file->content)).empty()) {
-      files.push_back(file->path);
-    }
-  }
-  return files;
-}
-
-std::optional<BootConfig> read_grub2(const GuestView& guest, Firmware firmware) {
-  const std::vector<GuestPath> files = grub_cfg_files(guest, firmware);
-  if (files.empty()) {
-    return std::nullopt;
-  }
-  const std::optional<TextFile> file = read_text_file(guest, files.front());
-  if (!file) {
-    return std::nullopt;
-  }
-  const std::optional<std::string> block = guest.read(file->path.parent() / "grubenv");
-  const GrubScript script = parse_grub_script(file->content);
-  std::vector<GrubKernelLine> lines = kernel_lines(file->content, script);
-  BootConfig config{
-      .file = file->path,
-      .entries = {},
-      .default_entry = default_kernel_line(script, lines, parse_grubenv(block.value_or("")))};
-  for (GrubKernelLine& line : lines) {
-    line.entry.kernel_file = file_of_boot_path(guest, line.entry.kernel);
-    config.entries.push_back(std::move(line.entry));
-  }
-  return config;
 }
 
 }  // namespace rehost

@@ -127,27 +127,6 @@ const MenuItem* chosen_item(const std::vector<MenuItem>& items, const std::strin
   return nullptr;
 }
 
-// What `default` is when the menu comes up: the last assignment that is not for one boot only.
-std::string default_setting(const GrubScript& script,
-                            const std::map<std::string, std::string>& environment) {
-  std::string setting = "0";
-  for (const ScriptCommand& command : script.commands) {
-    if (command.words.front().text != "set" || command.words.size() < 2) {
-      continue;
-    }
-    const std::string& word = command.words[1].text;
-    if (!word.starts_with("default=") || word.find("next_entry") != std::string::npos) {
-      continue;
-    }
-    setting = word.substr(8);
-  }
-  if (setting == "${saved_entry}" || setting == "$saved_entry") {
-    const auto saved = environment.find("saved_entry");
-    setting = saved == environment.end() ? "" : saved->second;
-  }
-  return setting.empty() ? "0" : setting;
-}
-
 // The block of the entry that `setting` means, following it into submenus.
 std::optional<size_t> default_block(const GrubScript& script, const std::string& setting) {
   std::optional<size_t> menu;
@@ -181,11 +160,6 @@ std::optional<size_t> line_with_title(const std::vector<GrubKernelLine>& lines,
     return std::nullopt;
   }
   return static_cast<size_t>(found - lines.begin());
-}
-
-bool is_top_level_item(const GrubScript& script, const std::string& name) {
-  const std::vector<MenuItem> items = items_in(script, std::nullopt);
-  return chosen_item(items, name) != nullptr;
 }
 
 }  // namespace
@@ -223,11 +197,50 @@ std::vector<GrubKernelLine> kernel_lines(std::string_view text, const GrubScript
   return lines;
 }
 
+std::string default_setting(const GrubScript& script,
+                            const std::map<std::string, std::string>& environment) {
+  std::string setting = "0";
+  bool counts_failures =
+      false;  // 08_fallback_counting of Fedora: `set default=1` when all has failed
+  for (const ScriptCommand& command : script.commands) {
+    if (command.words.front().text == "[") {
+      counts_failures =
+          std::any_of(command.words.begin(), command.words.end(), [](const ScriptWord& word) {
+            return word.text.find("boot_counter") != std::string::npos;
+          });
+    }
+    if (command.words.front().text != "set" || command.words.size() < 2) {
+      continue;
+    }
+    const std::string& word = command.words[1].text;
+    if (!word.starts_with("default=") || word.find("next_entry") != std::string::npos ||
+        counts_failures) {
+      continue;
+    }
+    setting = word.substr(8);
+  }
+  if (setting == "${saved_entry}" || setting == "$saved_entry") {
+    const auto saved = environment.find("saved_entry");
+    setting = saved == environment.end() ? "" : saved->second;
+  }
+  return setting.empty() ? "0" : setting;
+}
+
+size_t main_menu_items_before(const GrubScript& script, size_t place) {
+  const std::vector<MenuItem> items = items_in(script, std::nullopt);
+  return static_cast<size_t>(std::count_if(items.begin(), items.end(), [&](const MenuItem& item) {
+    return script.commands[*script.blocks[item.block].opener].begin() < place;
+  }));
+}
+
+bool is_main_menu_item(const GrubScript& script, const std::string& name) {
+  return chosen_item(items_in(script, std::nullopt), name) != nullptr;
+}
+
 std::optional<size_t> default_kernel_line(const GrubScript& script,
                                           const std::vector<GrubKernelLine>& lines,
-                                          const std::map<std::string, std::string>& environment) {
-  const std::string setting = default_setting(script, environment);
-  if (!is_top_level_item(script, split_menu_path(setting).front())) {
+                                          const std::string& setting) {
+  if (!is_main_menu_item(script, split_menu_path(setting).front())) {
     if (const std::optional<size_t> line = line_with_title(lines, setting)) {
       return line;
     }

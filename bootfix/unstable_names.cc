@@ -2,14 +2,18 @@
 
 #include <algorithm>
 
+#include "bootfix/bls_entry.h"
 #include "bootfix/crypttab.h"
 #include "bootfix/device_names.h"
 #include "bootfix/fstab.h"
-#include "bootfix/grub_cfg.h"
+#include "bootfix/grub2.h"
 #include "bootfix/grub_defaults.h"
 #include "bootfix/grub_menu.h"
+#include "bootfix/grubenv.h"
+#include "bootfix/kernel_cmdline.h"
 #include "bootfix/resume.h"
 #include "bootfix/shell_assignments.h"
+#include "bootfix/text_edits.h"
 #include "bootfix/text_file.h"
 
 namespace rehost {
@@ -59,6 +63,38 @@ void look_into_boot_menus(const GuestView& guest, Firmware firmware,
   }
 }
 
+void look_into_bls_entries(const GuestView& guest, std::vector<UnstableName>& names) {
+  for (const BlsEntry& entry : read_bls_entries(guest)) {
+    const bool ours = file_of_entry(guest, entry, entry.value("linux")).has_value();
+    for (const BlsField& field : entry.fields) {
+      if (field.key == "options") {
+        look_into_arguments(KernelArguments::parse(field.value), entry.file,
+                            line_of(entry.text, field.value_begin), ours, names);
+      }
+    }
+  }
+  for (const TextFile& block : grubenv_files(guest)) {
+    const auto variables = parse_grubenv(block.content);
+    if (const auto found = variables.find("kernelopts"); found != variables.end()) {
+      look_into_arguments(KernelArguments::parse(found->second), block.path, 0, true, names);
+    }
+  }
+}
+
+void look_into_kernel_cmdline(const GuestView& guest, std::vector<UnstableName>& names) {
+  const std::optional<TextFile> file = kernel_cmdline_file(guest);
+  if (!file) {
+    return;
+  }
+  for (const Line& line : split_lines(file->content)) {
+    const std::string_view content = content_of(file->content, line);
+    if (!trim(content).starts_with('#')) {
+      look_into_arguments(KernelArguments::parse(content), file->path,
+                          line_of(file->content, line.begin), true, names);
+    }
+  }
+}
+
 void look_into_grub_defaults(const GuestView& guest, std::vector<UnstableName>& names) {
   const GrubDefaults defaults = GrubDefaults::read(guest);
   for (const GrubDefaults::SettingsFile& file : defaults.files()) {
@@ -90,6 +126,8 @@ std::vector<UnstableName> find_unstable_names(const GuestView& guest,
   look_into_fstab(guest, names);
   look_into_crypttab(guest, names);
   look_into_boot_menus(guest, inspection.firmware, names);
+  look_into_bls_entries(guest, names);
+  look_into_kernel_cmdline(guest, names);
   look_into_grub_defaults(guest, names);
   look_into_resume(guest, names);
   return names;

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "bootfix/fixes.h"
-#include "bootfix/grub_cfg.h"
+#include "bootfix/grub2.h"
 #include "tests/bootfix/guests.h"
 #include "tests/bootfix/plans.h"
 

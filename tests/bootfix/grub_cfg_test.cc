@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "bootfix/grub2.h"
 #include "tests/bootfix/guests.h"
 #include "tests/bootfix/plans.h"
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "bootfix/bootloaders.h"
-#include "bootfix/grubenv.h"
 #include "tests/bootfix/guests.h"
 
 namespace rehost {
@@ -16,7 +15,7 @@ std::string default_title(const std::string& grub_cfg,
                           const std::map<std::string, std::string>& env = {}) {
   const GrubScript script = parse_grub_script(grub_cfg);
   const std::vector<GrubKernelLine> lines = kernel_lines(grub_cfg, script);
-  const std::optional<size_t> line = default_kernel_line(script, lines, env);
+  const std::optional<size_t> line = default_kernel_line(script, lines, default_setting(script, env));
   return line ? lines[*line].entry.title : "(none)";
 }
 
@@ -81,17 +80,6 @@ TEST(GrubMenu, AnEntryThatIsNotThereFallsBackOnTheFirst) {
 
 TEST(GrubMenu, ADefaultThatStartsNoLinuxHasNoKernel) {
   EXPECT_EQ(default_title("set default=3\n" + kMenu), "(none)");
-}
-
-TEST(Grubenv, ReadsItsVariables) {
-  const auto variables =
-      parse_grubenv("# GRUB Environment Block\nsaved_entry=a=b\n# x=y is a comment\nz=\n#####");
-  EXPECT_EQ(variables.at("saved_entry"), "a=b");
-  EXPECT_EQ(variables.at("z"), "");
-}
-
-TEST(Grubenv, AnotherFileIsNone) {
-  EXPECT_TRUE(parse_grubenv("saved_entry=1\n").empty());
 }
 
 }  // namespace
