@@ -30,6 +30,9 @@ struct FreeGuestfs {
   }
   void operator()(struct guestfs_statns* p) const { guestfs_free_statns(p); }
   void operator()(struct guestfs_statns_list* p) const { guestfs_free_statns_list(p); }
+  void operator()(struct guestfs_btrfssubvolume_list* p) const {
+    guestfs_free_btrfssubvolume_list(p);
+  }
   void operator()(struct guestfs_statvfs* p) const { guestfs_free_statvfs(p); }
 };
 template <typename T>
@@ -321,6 +324,20 @@ ProbedDevices GuestfsGuest::probe() {
     add_all(volumes.get());
   }
   return found;
+}
+
+BtrfsLayout GuestfsGuest::btrfs_layout() {
+  BtrfsLayout layout;
+  const int64_t default_id = guestfs_btrfs_subvolume_get_default(handle_->g, "/");
+  handle_->check(default_id < 0 ? -1 : 0, "cannot ask for the default btrfs subvolume");
+  layout.default_id = static_cast<uint64_t>(default_id);
+  const Owned<struct guestfs_btrfssubvolume_list> listed(handle_->check(
+      guestfs_btrfs_subvolume_list(handle_->g, "/"), "cannot list the btrfs subvolumes"));
+  for (uint32_t i = 0; i < listed->len; ++i) {
+    layout.subvolumes.push_back(
+        {.id = listed->val[i].btrfssubvolume_id, .path = listed->val[i].btrfssubvolume_path});
+  }
+  return layout;
 }
 
 std::string GuestfsGuest::read_device(const DeviceName& device, uint64_t offset, uint64_t length) {

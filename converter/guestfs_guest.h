@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "converter/btrfs_root.h"
 #include "converter/core/event.h"
 #include "converter/core/guest.h"
 #include "converter/core/inspection.h"
@@ -60,6 +61,8 @@ class GuestfsGuest : public Guest {
   // The block devices. Every question starts a blkid in the appliance, a quarter of a second each:
   // ask once.
   ProbedDevices probe();
+  // The subvolumes of the btrfs whose top level is mounted at /.
+  BtrfsLayout btrfs_layout();
   // Bytes of a block device, shorter at its end.
   std::string read_device(const DeviceName& device, uint64_t offset, uint64_t length);
   // Default mount options are the caller's: "ro", "ro,subvol=@".

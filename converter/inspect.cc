@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <map>
 
 #include "bootfix/bootloaders.h"
 #include "bootfix/device_names.h"
 #include "bootfix/fstab.h"
 #include "bootfix/os_release.h"
 #include "converter/core/error.h"
+#include "converter/root_search.h"
 #include "drivers/kernel_image.h"
 
 namespace rehost {
@@ -18,9 +19,6 @@ namespace {
 // GPT partition types: UEFI specification, table 5.7, and the GRUB manual, "BIOS installation".
 constexpr std::string_view kEspTypes[] = {"c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "0xef"};
 constexpr std::string_view kBiosBootType = "21686148-6449-6e6f-744e-656564454649";
-
-constexpr std::string_view kRootTypes[] = {"ext2",  "ext3",     "ext4", "xfs",
-                                           "btrfs", "reiserfs", "jfs",  "f2fs"};
 
 // What has to be mounted for a conversion. Data volumes stay out: mounting them would replay their
 // journals.
@@ -32,18 +30,6 @@ constexpr uint64_t kBootSector = 512;
 template <size_t n>
 bool is_one_of(const std::string_view (&names)[n], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
-}
-
-// A second mount of a cloned XFS is refused without nouuid; a data log that cannot be replayed
-// shows at once.
-std::string read_only_options(const std::string& type) {
-  return type == "xfs" ? "ro,nouuid" : "ro";
-}
-
-bool holds(const ProbedDevices& survey, std::string_view type) {
-  const auto is = [&](const ProbedDevice& p) { return p.filesystem.type == type; };
-  return std::any_of(survey.disks.begin(), survey.disks.end(), is) ||
-         std::any_of(survey.contents.begin(), survey.contents.end(), is);
 }
 
 void add_disks(GuestfsGuest& guest, const ProbedDevices& survey, Inspection& inspection) {
@@ -71,127 +57,6 @@ Firmware firmware_of(const ProbedDevices& survey, const Inspection& inspection) 
   const bool grub = std::any_of(inspection.disks.begin(), inspection.disks.end(),
                                 [](const Disk& disk) { return disk.grub_in_boot_sector; });
   return esp && !grub ? Firmware::uefi : Firmware::bios;
-}
-
-// /usr may be a file system of its own: then /sbin is a link that leads nowhere yet.
-bool looks_like_root(const GuestView& guest) {
-  if (!is_directory(guest, GuestPath("/etc"))) {
-    return false;
-  }
-  const bool etc = is_file(guest, GuestPath("/etc/fstab")) || read_os_release(guest).has_value();
-  const auto is_there = [&](const char* path) { return guest.stat(GuestPath(path)).has_value(); };
-  return etc && (is_there("/sbin") || is_there("/usr/sbin") || is_there("/usr/lib"));
-}
-
-struct RootSearch {
-  std::vector<DeviceName> roots;
-  std::vector<std::string> names;     // "Debian GNU/Linux 12 (bookworm) on /dev/sda1"
-  std::vector<std::string> failures;  // file systems that could not be mounted
-};
-
-RootSearch find_roots(GuestfsGuest& guest, const Inspection& inspection) {
-  RootSearch search;
-  for (const Filesystem& filesystem : inspection.filesystems) {
-    if (!is_one_of(kRootTypes, filesystem.type)) {
-      continue;
-    }
-    try {
-      guest.mount(filesystem.device, GuestPath("/"), read_only_options(filesystem.type));
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::environment) {
-        throw;  // the appliance is gone, and no file system is to blame
-      }
-      search.failures.emplace_back(error.what());
-      continue;
-    }
-    if (looks_like_root(guest)) {
-      const std::optional<OsRelease> os = read_os_release(guest);
-      search.roots.push_back(filesystem.device);
-      search.names.push_back(fmt::format("{} on {}", os ? os->pretty_name : "an unknown system",
-                                         filesystem.device.str()));
-    }
-    guest.unmount_all();
-  }
-  return search;
-}
-
-bool is_windows(GuestfsGuest& guest, const ProbedDevices& survey) {
-  for (const ProbedDevice& probed : survey.contents) {
-    if (probed.filesystem.type == "BitLocker") {
-      return true;
-    }
-    if (probed.filesystem.type != "ntfs") {
-      continue;
-    }
-    try {
-      guest.mount(probed.filesystem.device, GuestPath("/"), "ro");
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::environment) {
-        throw;
-      }
-      continue;  // hibernated: then Windows it is, and the caller says so for any NTFS
-    }
-    const bool found =
-        is_directory(guest, GuestPath("/Windows")) || is_directory(guest, GuestPath("/WINDOWS"));
-    guest.unmount_all();
-    if (found) {
-      return true;
-    }
-  }
-  return false;
-}
-
-bool begins_with_zeros(GuestfsGuest& guest, const ProbedDevices& survey) {
-  return std::all_of(survey.disks.begin(), survey.disks.end(), [&](const ProbedDevice& disk) {
-    const std::string sector = guest.read_device(disk.filesystem.device, 0, kBootSector);
-    return sector.find_first_not_of('\0') == std::string::npos;
-  });
-}
-
-[[noreturn]] void refuse_rootless(GuestfsGuest& guest, const ProbedDevices& survey,
-                                  const RootSearch& search) {
-  if (!search.failures.empty()) {
-    throw Error(
-        ErrorKind::guest_damaged,
-        fmt::format(
-            "no operating system found, and {} (repair the file system on the source machine)",
-            search.failures.front()));
-  }
-  if (is_windows(guest, survey)) {
-    throw Error(ErrorKind::unsupported_guest, "this is a Windows system: rehost converts Linux");
-  }
-  if (holds(survey, "crypto_LUKS")) {
-    throw Error(ErrorKind::unsupported_guest,
-                "the disks are encrypted (LUKS), and nothing on EC2 could unlock them at boot");
-  }
-  const bool nothing =
-      survey.contents.empty() &&
-      std::all_of(survey.disks.begin(), survey.disks.end(), [](const ProbedDevice& p) {
-        return p.filesystem.type.empty() && p.partition_table.empty();
-      });
-  if (nothing && begins_with_zeros(guest, survey)) {
-    throw Error(ErrorKind::unsupported_guest,
-                "the disks are empty: their boot sectors hold nothing but zeros");
-  }
-  throw Error(ErrorKind::unsupported_guest,
-              nothing ? "no operating system found: these are no disks, they have neither a "
-                        "partition table nor a file system"
-                      : "no operating system found: none of the file systems holds a Linux root");
-}
-
-DeviceName choose_root(GuestfsGuest& guest, const ProbedDevices& survey,
-                       const Inspection& inspection) {
-  const RootSearch search = find_roots(guest, inspection);
-  if (search.roots.empty()) {
-    refuse_rootless(guest, survey, search);
-  }
-  if (search.roots.size() > 1) {
-    throw Error(
-        ErrorKind::unsupported_guest,
-        fmt::format("{} operating systems found: {}; give the disks of one machine with one system",
-                    search.roots.size(), fmt::join(search.names, " and ")));
-  }
-  return search.roots.front();
 }
 
 // e_ident and e_machine of elf(5).
@@ -247,8 +112,10 @@ void identify_system(const GuestView& guest, Inspection& inspection) {
   }
 }
 
-// What fstab mounts from the given disks, as far as its names can be told.
-std::vector<MountedFilesystem> local_mounts(const GuestView& guest, const Inspection& inspection) {
+// Mount points of the given disks, as far as the names in fstab can be told. Of btrfs, the
+// subvolume that the entry's options name.
+std::vector<MountedFilesystem> local_mounts(const GuestView& guest, const Inspection& inspection,
+                                            const std::map<DeviceName, BtrfsLayout>& btrfs) {
   std::vector<MountedFilesystem> mounts;
   const std::string text = guest.read(GuestPath("/etc/fstab")).value_or("");
   const std::vector<FstabEntry> entries = parse_fstab(text);
@@ -261,32 +128,59 @@ std::vector<MountedFilesystem> local_mounts(const GuestView& guest, const Inspec
     } else if (const auto* found = std::get_if<FoundName>(&meaning)) {
       device = found->device;
     }
-    if (!device.empty() && entry.mount_point.starts_with("/")) {
-      mounts.push_back({GuestPath(entry.mount_point), device});
+    if (device.empty() || !is_one_of(kSystemMounts, entry.mount_point)) {
+      continue;
     }
+    const auto layout = btrfs.find(device);
+    if (layout != btrfs.end()) {
+      const auto subvolume = mounted_subvolume(device, layout->second, entry.options);
+      if (!subvolume) {
+        throw Error(ErrorKind::guest_damaged,
+                    fmt::format("line {} of /etc/fstab mounts {} from a subvolume of {} that does "
+                                "not exist: correct it on the source machine",
+                                entry.line, entry.mount_point, entry.device));
+      }
+      device = *subvolume;
+    }
+    mounts.push_back({GuestPath(entry.mount_point), device});
   }
   return mounts;
 }
 
-// Mounts what fstab puts on the system's own directories, parents first.
-void mount_system(GuestfsGuest& guest, Inspection& inspection) {
-  const Filesystem* root = find_filesystem(inspection, inspection.root);
-  guest.mount(inspection.root, GuestPath("/"), read_only_options(root->type));
-  inspection.mounts.push_back({GuestPath("/"), inspection.root});
-  std::vector<MountedFilesystem> wanted;
-  for (const MountedFilesystem& mount : local_mounts(guest, inspection)) {
-    if (is_one_of(kSystemMounts, mount.where.str())) {
-      wanted.push_back(mount);
+// A subvolume gets a row of its own among the file systems, with all that its partition says.
+void add_subvolume(Inspection& inspection, const DeviceName& device) {
+  if (find_filesystem(inspection, device) != nullptr) {
+    return;
+  }
+  for (const Filesystem& filesystem : inspection.filesystems) {
+    if (device.str().starts_with("btrfsvol:" + filesystem.device.str() + "/")) {
+      Filesystem subvolume = filesystem;
+      subvolume.device = device;
+      inspection.filesystems.push_back(std::move(subvolume));
+      return;
     }
   }
+}
+
+void mount_read_only(GuestfsGuest& guest, const MountedFilesystem& mount, Inspection& inspection) {
+  add_subvolume(inspection, mount.device);
+  const Filesystem* filesystem = find_filesystem(inspection, mount.device);
+  guest.mount(mount.device, mount.where,
+              read_only_options(filesystem == nullptr ? "" : filesystem->type));
+  inspection.mounts.push_back(mount);
+}
+
+// Mounts what fstab puts on the system's own directories, parents first.
+void mount_system(GuestfsGuest& guest, Inspection& inspection,
+                  const std::map<DeviceName, BtrfsLayout>& btrfs) {
+  mount_read_only(guest, {GuestPath("/"), inspection.root}, inspection);
+  std::vector<MountedFilesystem> wanted = local_mounts(guest, inspection, btrfs);
   std::stable_sort(wanted.begin(), wanted.end(), [](const auto& a, const auto& b) {
     return a.where.str().size() < b.where.str().size();
   });
   for (const MountedFilesystem& mount : wanted) {
-    const Filesystem* filesystem = find_filesystem(inspection, mount.device);
     try {
-      guest.mount(mount.device, mount.where, read_only_options(filesystem->type));
-      inspection.mounts.push_back(mount);
+      mount_read_only(guest, mount, inspection);
     } catch (const Error& error) {
       throw Error(error.kind(),
                   fmt::format("{} (repair the file system on the source machine)", error.what()));
@@ -327,8 +221,9 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
     }
   }
   inspection.firmware = firmware_of(survey, inspection);
-  inspection.root = choose_root(guest, survey, inspection);
-  mount_system(guest, inspection);
+  const FoundRoot root = find_root(guest, survey, inspection);
+  inspection.root = root.device;
+  mount_system(guest, inspection, root.btrfs);
   identify_system(guest, inspection);
   find_default_kernel(guest, inspection);
   inspection.selinux = selinux_is_on(guest);

@@ -4,6 +4,8 @@ from guests.recipe import (
     make_initramfs,
 )  # fmt: skip
 
+BULLSEYE_BIOS_BTRFS = Base("bullseye", (*MACHINE, "grub-pc", "isc-dhcp-client", "btrfs-progs"))
+BOOKWORM_BIOS_MD = Base("bookworm", (*MACHINE, "grub-pc", "isc-dhcp-client", "mdadm"))
 BOOKWORM_BIOS_LVM = Base("bookworm", (*MACHINE, "grub-pc", "isc-dhcp-client", "lvm2", "xfsprogs"))
 
 DEBIAN12_BIOS = Recipe(
@@ -95,4 +97,130 @@ grep -q 'root=/dev/mapper/vg0-root ' /boot/grub/grub.cfg
 """,
 )
 
-RECIPES = (DEBIAN12_BIOS, DEBIAN12_LVM)
+# The layout of Debian 11's installer (@rootfs), with subvolumes beside it as snapper's users make them.
+DEBIAN11_BTRFS = Recipe(
+    name="debian11-btrfs",
+    summary="Debian 11, BIOS, MBR, btrfs: root, /home and /var in subvolumes, two snapshots that look like roots",
+    base=BULLSEYE_BIOS_BTRFS,
+    files=(
+        *identity("debian11-btrfs"),
+        *VMWARE_NETWORK,
+        *DISKS_IN_ORDER,
+        *initramfs("btrfs", resume="/dev/sda2"),
+        ("/etc/fstab", FSTAB_HEAD + """\
+/dev/sda1 /               btrfs   defaults,subvol=@rootfs 0       0
+/dev/sda1 /home           btrfs   defaults,subvol=@home 0       0
+/dev/sda1 /var            btrfs   noatime,subvol=/@var 0       0
+/dev/sda1 /.snapshots     btrfs   subvol=@snapshots 0       0
+/dev/sda2 none            swap    sw              0       0
+"""),
+    ),
+    dress=make_initramfs("btrfs"),
+    disks=("4G",),
+    storage="""\
+part-init /dev/sda mbr
+part-add /dev/sda primary 2048 7340031
+part-add /dev/sda primary 7340032 -2048
+part-set-bootable /dev/sda 1 true
+part-set-mbr-id /dev/sda 2 0x82
+mkfs btrfs /dev/sda1
+mkswap /dev/sda2
+mount /dev/sda1 /
+btrfs-subvolume-create /@rootfs
+btrfs-subvolume-create /@home
+btrfs-subvolume-create /@var
+btrfs-subvolume-create /@snapshots
+umount /
+mount-options subvol=@rootfs /dev/sda1 /
+mkdir /home
+mkdir /var
+mkdir /.snapshots
+mount-options subvol=@home /dev/sda1 /home
+mount-options subvol=@var /dev/sda1 /var
+mount-options subvol=@snapshots /dev/sda1 /.snapshots
+""",
+    # A snapper snapshot holds its own copy of fstab and grub.cfg, in which another subvolume is the root.
+    boot_loader=insist_on("/dev/sda1", "/") + """\
+grub-install --target=i386-pc /dev/sda
+update-grub
+grep -q 'root=/dev/sda1 .*rootflags=subvol=@rootfs' /boot/grub/grub.cfg
+mkdir /.snapshots/1 /.snapshots/2
+btrfs subvolume snapshot -r / /.snapshots/1/snapshot
+btrfs subvolume snapshot / /.snapshots/2/snapshot
+""",
+)
+
+# Debian's own, with the comments of /usr/share/mdadm/mkconf left out. The UUIDs are those of the storage below.
+MDADM_CONF = """\
+# mdadm.conf
+#
+# !NB! Run update-initramfs -u after updating this file.
+# !NB! This will ensure that initramfs has an uptodate copy.
+#
+#DEVICE partitions containers
+
+# automatically tag new arrays as belonging to the local system
+HOMEHOST <system>
+
+# instruct the monitoring daemon where to send mail alerts
+MAILADDR root
+
+# definitions of existing MD arrays
+ARRAY /dev/md/0  metadata=1.2 UUID=a5b0c7d1:11e2f304:9d8c7b6a:00000000 name=debian12-md:0
+ARRAY /dev/md/1  metadata=1.2 UUID=a5b0c7d1:11e2f304:9d8c7b6a:00000001 name=debian12-md:1
+ARRAY /dev/md/2  metadata=1.2 UUID=a5b0c7d1:11e2f304:9d8c7b6a:00000002 name=debian12-md:2
+"""
+
+
+def md_mirror(number: int) -> str:
+    """Guestfish lines that make /dev/mdN of partition N+1 of both disks, by mdadm itself: UUID and name are ours."""
+    member = number + 1
+    return f"""\
+part-set-mbr-id /dev/sda {member} 0xfd
+part-set-mbr-id /dev/sdb {member} 0xfd
+debug sh "mdadm --create /dev/md{number} --run --assume-clean --level=1 --raid-devices=2 --metadata=1.2 \
+--homehost=debian12-md --name={number} --uuid=a5b0c7d1:11e2f304:9d8c7b6a:0000000{number} /dev/sda{member} /dev/sdb{member}"
+"""
+
+
+# Each disk can boot alone: GRUB is on both.
+DEBIAN12_MD = Recipe(
+    name="debian12-md",
+    summary="Debian 12, BIOS, MBR, two disks: /boot, swap and root each on an md RAID 1 of both",
+    base=BOOKWORM_BIOS_MD,
+    files=(
+        *identity("debian12-md"),
+        *VMWARE_NETWORK,
+        *DISKS_IN_ORDER,
+        *initramfs("ext4", resume="/dev/md1"),
+        ("/etc/mdadm/mdadm.conf", MDADM_CONF),
+        ("/etc/fstab", FSTAB_HEAD + """\
+/dev/md2        /               ext4    errors=remount-ro 0       1
+/dev/md/0       /boot           ext4    defaults        0       2
+/dev/md1        none            swap    sw              0       0
+"""),
+    ),
+    dress=make_initramfs("ext4") + "grep -q /raid1.ko /tmp/listing\n",
+    disks=("3G", "3G"),
+    storage="".join(f"""\
+part-init {disk} mbr
+part-add {disk} primary 2048 526335
+part-add {disk} primary 526336 1050623
+part-add {disk} primary 1050624 -2048
+""" for disk in ("/dev/sda", "/dev/sdb")) + md_mirror(0) + md_mirror(1) + md_mirror(2) + """\
+mkfs ext4 /dev/md0
+mkswap /dev/md1
+mkfs ext4 /dev/md2
+mount /dev/md2 /
+mkdir /boot
+mount /dev/md0 /boot
+""",
+    boot_loader=insist_on("/dev/md2", "/") + """\
+grub-install --target=i386-pc /dev/sda
+grub-install --target=i386-pc /dev/sdb
+update-grub
+grep -q 'root=/dev/md2 ' /boot/grub/grub.cfg
+""",
+)
+
+RECIPES = (DEBIAN12_BIOS, DEBIAN12_LVM, DEBIAN11_BTRFS, DEBIAN12_MD)

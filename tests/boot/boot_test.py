@@ -32,12 +32,23 @@ class Expectation:
     convert_options: tuple = ()
     in_place: bool = False            # also converted in place, with --initramfs append
     files_without_names: tuple = ("/etc/fstab",)
+    asked: tuple = ()                 # (shell command in the converted guest that must succeed, what it shows)
 
+
+SNAPSHOT = "/.snapshots/2/snapshot"
 
 GUESTS = {
     "debian12-bios": Expectation(mounts=("/", "/data"), swaps=1, in_place=True),
     "debian13-uefi": Expectation(before="no-boot", mounts=("/", "/boot/efi"), swaps=1, boot_options=("--uefi",)),
     "debian12-lvm": Expectation(mounts=("/", "/boot"), swaps=1),
+    "debian11-btrfs": Expectation(
+        mounts=("/", "/home", "/var", "/.snapshots"), swaps=1,
+        asked=(
+            ("findmnt -no FSROOT / | grep -qx /@rootfs", "the root is the subvolume that it was"),
+            (f"grep -q '^/dev/sda1 / .*subvol=@rootfs' {SNAPSHOT}/etc/fstab", "a snapshot's fstab is untouched"),
+            (f"! grep -q nvme_core {SNAPSHOT}/boot/grub/grub.cfg", "and so is its boot menu"),
+        ),
+    ),
 }
 
 failures = []
@@ -99,7 +110,7 @@ def answer_sheet(answer, expectation):
     check(facts.get("system_state") == "running", f"system {facts.get('system_state')}, failed units {facts.get('failed_units')}")
     check("nvme_core.io_timeout=4294967295" in facts.get("cmdline", ""), f"command line {facts.get('cmdline')}")
     runs = {r["command"]: r for r in answer.get("runs", [])}
-    for command, sentence in ASKED[expectation.initramfs_tool]:
+    for command, sentence in questions(expectation):
         done = runs.get(command, {"status": "not run", "output": ""})
         check(done["status"] == 0, f"{sentence}: {command}: status {done['status']}, {done['output'][-200:].strip()!r}")
 
@@ -120,8 +131,12 @@ ASKED = {
 }
 
 
+def questions(expectation):
+    return (*ASKED[expectation.initramfs_tool], *expectation.asked)
+
+
 def after(rehost, disks, expectation, password):
-    commands = [word for command, _ in ASKED[expectation.initramfs_tool] for word in ("--run", command)]
+    commands = [word for command, _ in questions(expectation) for word in ("--run", command)]
     answer = boot(disks, expectation, "login", "--login", f"root:{password}", "--facts", *commands)
     answer_sheet(answer, expectation)
     result = run(rehost, "plan", "--json", "--quiet", *disks, stdout=subprocess.PIPE)
