@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 #include <vector>
 
@@ -295,7 +296,8 @@ NameMeaning NameMap::meaning_of_path(const std::string& path, std::string_view t
   }
   const std::optional<DiskName> disk = parse_disk_name(path);
   if (!disk) {
-    return meaning_of_volume_group(path);
+    const std::optional<NameMeaning> array = meaning_of_array(path);
+    return array ? *array : meaning_of_volume_group(path);
   }
   const Verdict verdict = verdict_of(disk->stem);
   if (verdict.not_given) {
@@ -327,6 +329,34 @@ NameMeaning NameMap::meaning_of_tag(std::string_view key, std::string_view value
     return StableName{};
   }
   return DiskNotGiven{fmt::format("the disk with {}={}", key, value)};
+}
+
+// mdadm(8): /dev/mdN, /dev/md_dN, /dev/md/NAME; a partition of one has pN behind it.
+std::optional<NameMeaning> NameMap::meaning_of_array(const std::string& path) const {
+  constexpr std::string_view kByUuid = "/dev/disk/by-id/md-uuid-";
+  constexpr std::string_view kByName = "/dev/disk/by-id/md-name-";
+  const bool by_link = path.starts_with(kByUuid) || path.starts_with(kByName);
+  const bool numbered = path.starts_with("/dev/md") && path.size() > 7 &&
+                        (std::isdigit(static_cast<unsigned char>(path[7])) != 0 ||
+                         path.starts_with("/dev/md_d") || path.starts_with("/dev/md/"));
+  if (!by_link && !numbered) {
+    return std::nullopt;
+  }
+  bool all_named = true;
+  for (const MdArray& array : inspection_->arrays) {
+    all_named = all_named && !array.names.empty();
+    if ((!array.name.empty() && path == std::string(kByName) + array.name) ||
+        path == std::string(kByUuid) + array.uuid ||
+        std::find(array.names.begin(), array.names.end(), path) != array.names.end()) {
+      return StableName{array.device};
+    }
+  }
+  const bool partition = path.find('p', 7) != std::string::npos;
+  if (!all_named || partition || inspection_->filesystems.empty() ||
+      has_locked_content(*inspection_)) {
+    return StableName{};
+  }
+  return DiskNotGiven{"the disks of " + path};
 }
 
 NameMeaning NameMap::meaning_of_volume_group(const std::string& path) const {

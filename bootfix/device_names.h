@@ -71,6 +71,7 @@ class NameMap {
                          const std::string& why);
   NameMeaning meaning_of_path(const std::string& path, std::string_view type) const;
   NameMeaning meaning_of_tag(std::string_view key, std::string_view value) const;
+  std::optional<NameMeaning> meaning_of_array(const std::string& path) const;
   NameMeaning meaning_of_volume_group(const std::string& path) const;
   NameMeaning on_disk(const Verdict& verdict, int partition, std::string_view type) const;
   Verdict verdict_of(const std::string& stem) const;

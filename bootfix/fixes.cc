@@ -10,6 +10,7 @@
 #include "bootfix/grub_cfg.h"
 #include "bootfix/grub_defaults.h"
 #include "bootfix/kernel_cmdline.h"
+#include "bootfix/mdadm_conf.h"
 #include "bootfix/network.h"
 #include "bootfix/resume.h"
 #include "bootfix/serial_getty.h"
@@ -19,8 +20,17 @@ namespace rehost {
 
 std::span<const Fix> bootfix_fixes() {
   static const std::vector<Fix> kFixes = [] {
-    std::vector<Fix> rows = {kFstabFix,   kCrypttabFix,   kResumeFix,        kGrubDefaultsFix,
-                             kGrubCfgFix, kBlsOptionsFix, kKernelCmdlineFix, kEfiFallbackFix};
+    std::vector<Fix> rows = {
+        kFstabFix,
+        kCrypttabFix,
+        kMdadmConfFix,
+        kResumeFix,
+        kGrubDefaultsFix,
+        kGrubCfgFix,
+        kBlsOptionsFix,
+        kKernelCmdlineFix,
+        kEfiFallbackFix,
+    };
     for (const NetworkStack& stack : network_stacks()) {
       rows.push_back(stack.fix);
     }

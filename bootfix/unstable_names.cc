@@ -11,6 +11,7 @@
 #include "bootfix/grub_menu.h"
 #include "bootfix/grubenv.h"
 #include "bootfix/kernel_cmdline.h"
+#include "bootfix/mdadm_conf.h"
 #include "bootfix/resume.h"
 #include "bootfix/shell_assignments.h"
 #include "bootfix/text_edits.h"
@@ -48,6 +49,15 @@ void look_into_crypttab(const GuestView& guest, std::vector<UnstableName>& names
   for (const CrypttabEntry& entry : parse_crypttab(file ? file->content : "")) {
     if (is_unstable_name(entry.device)) {
       names.push_back({file->path, entry.line, entry.device, entry.required()});
+    }
+  }
+}
+
+void look_into_mdadm_conf(const GuestView& guest, const Inspection& inspection,
+                          std::vector<UnstableName>& names) {
+  for (const GuestPath& path : mdadm_conf_files(guest)) {
+    for (const HidingWord& word : words_hiding_nvme(guest.read(path).value_or(""))) {
+      names.push_back({path, word.line, word.text, !inspection.arrays.empty()});
     }
   }
 }
@@ -125,6 +135,7 @@ std::vector<UnstableName> find_unstable_names(const GuestView& guest,
   std::vector<UnstableName> names;
   look_into_fstab(guest, names);
   look_into_crypttab(guest, names);
+  look_into_mdadm_conf(guest, inspection, names);
   look_into_boot_menus(guest, inspection.firmware, names);
   look_into_bls_entries(guest, names);
   look_into_kernel_cmdline(guest, names);

@@ -33,6 +33,7 @@ struct FreeGuestfs {
   void operator()(struct guestfs_btrfssubvolume_list* p) const {
     guestfs_free_btrfssubvolume_list(p);
   }
+  void operator()(struct guestfs_mdstat_list* p) const { guestfs_free_mdstat_list(p); }
   void operator()(struct guestfs_statvfs* p) const { guestfs_free_statvfs(p); }
 };
 template <typename T>
@@ -286,6 +287,52 @@ ProbedDevice GuestfsGuest::probe_device(const std::string& device) const {
   return to_probed(device, pairs_of(tags.get()));
 }
 
+MdArray GuestfsGuest::probe_array(const std::string& device) const {
+  guestfs_h* g = handle_->g;
+  const std::string act = "cannot look at the md array " + device;
+  const OwnedList details(handle_->check(guestfs_md_detail(g, device.c_str()), act));
+  const std::map<std::string, std::string> detail = pairs_of(details.get());
+  const auto value = [&](const char* key) {
+    const auto found = detail.find(key);
+    return found == detail.end() ? std::string() : found->second;
+  };
+  MdArray array;
+  array.device = DeviceName(device);
+  array.uuid = value("uuid");
+  array.name = value("name");
+  array.level = value("level");
+  array.member_count = number<size_t>(value("devices"));
+  const Owned<struct guestfs_mdstat_list> members(
+      handle_->check(guestfs_md_stat(g, device.c_str()), act));
+  for (uint32_t i = 0; i < members->len; ++i) {
+    // md(4), /proc/mdstat: F is faulty, S a spare.
+    if (std::string_view(members->val[i].mdstat_flags).find_first_of("FS") ==
+        std::string_view::npos) {
+      array.members.emplace_back(members->val[i].mdstat_device);
+    }
+  }
+  return array;
+}
+
+// udev in the appliance puts arrays together, and waits for members that will not come: mdadm
+// starts an array that can do without them, and no other. Members that differ, as in every copy of
+// a machine that was running, are left to the guest's own kernel: a resync here would write a whole
+// disk into the overlay.
+// libguestfs has no call for either, but a shell beside the guest; nothing of the guest is in the
+// command.
+void GuestfsGuest::start_arrays() {
+  std::string command =
+      "for directory in /sys/block/md*/md; do"
+      "  array=${directory#/sys/block/}; array=/dev/${array%/md};"
+      "  if [ \"$(cat $directory/array_state)\" = inactive ]; then mdadm --run $array 2>&1; fi;"
+      "  echo frozen >$directory/sync_action;"
+      "done; udevadm settle";
+  std::vector<char*> arguments = {command.data(), nullptr};
+  const OwnedString said(guestfs_debug(handle_->g, "sh", arguments.data()));
+  spdlog::debug("starting md arrays: {}",
+                said == nullptr ? handle_->last_error() : printable(said.get()));
+}
+
 ProbedDevices GuestfsGuest::probe() {
   guestfs_h* g = handle_->g;
   ProbedDevices found;
@@ -316,8 +363,12 @@ ProbedDevices GuestfsGuest::probe() {
     found.contents.push_back(std::move(probed));
   }
   if (any_is("linux_raid_member")) {
+    start_arrays();
     const OwnedList arrays(guestfs_list_md_devices(g));
     add_all(arrays.get());
+    for (const std::string& array : strings_of(arrays.get())) {
+      found.arrays.push_back(probe_array(array));
+    }
   }
   if (any_is("LVM2_member")) {
     const OwnedList volumes(handle_->check(guestfs_lvs(g), "cannot list the logical volumes"));
@@ -380,9 +431,28 @@ void GuestfsGuest::close() {
   if (guestfs_umount_all(handle_->g) == -1) {
     handle_->fail(ErrorKind::image_io, "cannot unmount the guest: its last changes may be lost");
   }
+  stop_arrays();
   if (guestfs_shutdown(handle_->g) == -1) {
     handle_->fail(ErrorKind::image_io,
                   "cannot stop the appliance cleanly: its last writes may be lost");
+  }
+}
+
+// An array that is not stopped may stay marked as dirty, and is read and written from end to end
+// when the guest starts. That is slow and harmless: a failure here is none of the conversion.
+void GuestfsGuest::stop_arrays() {
+  const OwnedList arrays(guestfs_list_md_devices(handle_->g));
+  const std::vector<std::string> devices = strings_of(arrays.get());
+  if (devices.empty()) {
+    return;
+  }
+  if (guestfs_vg_activate_all(handle_->g, 0) == -1) {  // a volume group on an array keeps it busy
+    spdlog::debug("cannot deactivate the volume groups: {}", handle_->last_error());
+  }
+  for (const std::string& device : devices) {
+    if (guestfs_md_stop(handle_->g, device.c_str()) == -1) {
+      spdlog::debug("cannot stop {}: {}", device, handle_->last_error());
+    }
   }
 }
 

@@ -44,6 +44,7 @@ struct ProbedDevice {
 struct ProbedDevices {
   std::vector<ProbedDevice> disks;     // in the order of the drives
   std::vector<ProbedDevice> contents;  // partitions, then md arrays, then logical volumes
+  std::vector<MdArray> arrays;         // `names` is left empty: the disks do not tell
 };
 
 class GuestfsGuest : public Guest {
@@ -93,6 +94,9 @@ class GuestfsGuest : public Guest {
  private:
   struct Handle;
   ProbedDevice probe_device(const std::string& device) const;
+  MdArray probe_array(const std::string& device) const;
+  void start_arrays();
+  void stop_arrays();
   void forget();  // what was cached, after a change
 
   std::unique_ptr<Handle> handle_;

@@ -8,8 +8,10 @@
 #include "bootfix/bootloaders.h"
 #include "bootfix/device_names.h"
 #include "bootfix/fstab.h"
+#include "bootfix/mdadm_conf.h"
 #include "bootfix/os_release.h"
 #include "converter/core/error.h"
+#include "converter/md_arrays.h"
 #include "converter/root_search.h"
 #include "drivers/kernel_image.h"
 
@@ -170,10 +172,21 @@ void mount_read_only(GuestfsGuest& guest, const MountedFilesystem& mount, Inspec
   inspection.mounts.push_back(mount);
 }
 
+void name_arrays(const GuestView& guest, Inspection& inspection) {
+  std::string text;
+  for (const GuestPath& path : mdadm_conf_files(guest)) {
+    text += guest.read(path).value_or("") + "\n";
+  }
+  for (MdArray& array : inspection.arrays) {
+    array.names = names_of_array(array, text);
+  }
+}
+
 // Mounts what fstab puts on the system's own directories, parents first.
 void mount_system(GuestfsGuest& guest, Inspection& inspection,
                   const std::map<DeviceName, BtrfsLayout>& btrfs) {
   mount_read_only(guest, {GuestPath("/"), inspection.root}, inspection);
+  name_arrays(guest, inspection);
   std::vector<MountedFilesystem> wanted = local_mounts(guest, inspection, btrfs);
   std::stable_sort(wanted.begin(), wanted.end(), [](const auto& a, const auto& b) {
     return a.where.str().size() < b.where.str().size();
@@ -220,6 +233,7 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
       }
     }
   }
+  inspection.arrays = survey.arrays;
   inspection.firmware = firmware_of(survey, inspection);
   const FoundRoot root = find_root(guest, survey, inspection);
   inspection.root = root.device;
@@ -227,6 +241,7 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
   identify_system(guest, inspection);
   find_default_kernel(guest, inspection);
   inspection.selinux = selinux_is_on(guest);
+  result.warnings = degraded_arrays(inspection);
   if (inspection.distro->id != inspection.os.id) {
     result.warnings.push_back(
         {"distro-by-likeness", inspection.os.id,

@@ -69,6 +69,15 @@ Json to_json(const Inspection& i) {
   for (const Filesystem& f : i.filesystems) {
     json["filesystems"].push_back(to_json(f));
   }
+  json["md_arrays"] = Json::array();
+  for (const MdArray& a : i.arrays) {
+    json["md_arrays"].push_back({{"device", a.device.str()},
+                                 {"uuid", a.uuid},
+                                 {"names", a.names},
+                                 {"level", a.level},
+                                 {"members", a.member_count},
+                                 {"members_found", a.members.size()}});
+  }
   json["mounts"] = Json::array();
   for (const MountedFilesystem& m : i.mounts) {
     json["mounts"].push_back({{"where", m.where.str()}, {"device", m.device.str()}});

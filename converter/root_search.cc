@@ -8,6 +8,7 @@
 
 #include "bootfix/os_release.h"
 #include "converter/core/error.h"
+#include "converter/md_arrays.h"
 #include "converter/subtree_view.h"
 
 namespace rehost {
@@ -149,7 +150,13 @@ bool begins_with_zeros(GuestfsGuest& guest, const ProbedDevices& survey) {
 }
 
 [[noreturn]] void refuse_rootless(GuestfsGuest& guest, const ProbedDevices& survey,
-                                  const RootSearch& search) {
+                                  const Inspection& inspection, const RootSearch& search) {
+  if (const auto arrays = incomplete_arrays(inspection); !arrays.empty()) {
+    throw Error(ErrorKind::unsupported_guest,
+                fmt::format("no operating system found, and an md array has too few of its members "
+                            "here: {}; give all disks of the machine",
+                            fmt::join(arrays, ", ")));
+  }
   if (!search.failures.empty()) {
     throw Error(
         ErrorKind::guest_damaged,
@@ -191,7 +198,7 @@ FoundRoot find_root(GuestfsGuest& guest, const ProbedDevices& survey,
                     const Inspection& inspection) {
   const RootSearch search = find_roots(guest, inspection);
   if (search.roots.empty()) {
-    refuse_rootless(guest, survey, search);
+    refuse_rootless(guest, survey, inspection, search);
   }
   if (search.roots.size() > 1) {
     throw Error(

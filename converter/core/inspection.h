@@ -44,6 +44,19 @@ struct Filesystem {
   friend bool operator==(const Filesystem&, const Filesystem&) = default;
 };
 
+// A Linux software RAID that was put together from the disks given, with all of its members or as
+// many as it needs.
+struct MdArray {
+  DeviceName device;                // /dev/md127 in the appliance
+  std::string uuid;                 // "a5b0c7d1:11e2f304:9d8c7b6a:00000000", as mdadm(8) writes it
+  std::string name;                 // in its superblock, "host:0"; "" with metadata 0.90
+  std::string level;                // "raid1"
+  size_t member_count = 0;          // that it has when it is whole
+  std::vector<DeviceName> members;  // active ones found: /dev/sda2
+  std::vector<std::string> names;   // what the guest calls it: "/dev/md0", "/dev/md/0"
+  bool degraded() const { return members.size() < member_count; }
+};
+
 struct MountedFilesystem {
   GuestPath where;
   DeviceName device;
@@ -74,6 +87,7 @@ struct Inspection {
   std::vector<Volume> volumes;
   std::vector<Disk> disks;
   std::vector<Filesystem> filesystems;
+  std::vector<MdArray> arrays;
   DeviceName root;
   std::vector<MountedFilesystem> mounts;  // in mount order
   std::vector<KernelImage> kernels;

@@ -32,6 +32,7 @@ class Expectation:
     convert_options: tuple = ()
     in_place: bool = False            # also converted in place, with --initramfs append
     files_without_names: tuple = ("/etc/fstab",)
+    half: bool = False                # also converted and booted with the first disk alone
     asked: tuple = ()                 # (shell command in the converted guest that must succeed, what it shows)
 
 
@@ -41,6 +42,10 @@ GUESTS = {
     "debian12-bios": Expectation(mounts=("/", "/data"), swaps=1, in_place=True),
     "debian13-uefi": Expectation(before="no-boot", mounts=("/", "/boot/efi"), swaps=1, boot_options=("--uefi",)),
     "debian12-lvm": Expectation(mounts=("/", "/boot"), swaps=1),
+    "debian12-md": Expectation(
+        mounts=("/", "/boot"), swaps=1, half=True,
+        asked=(("test -b /dev/md/0 -a -b /dev/md1 -a -b /dev/md2", "the arrays have the names that they had"),),
+    ),
     "debian11-btrfs": Expectation(
         mounts=("/", "/home", "/var", "/.snapshots"), swaps=1,
         asked=(
@@ -166,6 +171,19 @@ def missing_disk(rehost, originals):
     check(any(line.startswith("+/dev/sdb1") and "nofail" in line for line in diffs.splitlines()), "and its entry gets nofail")
 
 
+def half(rehost, originals, work, expectation, password):
+    """One half of a mirror is a machine, too: it starts degraded, and the plan says so."""
+    out = work / "half"
+    out.mkdir()
+    if not convert(rehost, originals[:1], "--output", out):
+        return
+    report = json.loads((out / "report.json").read_text())
+    subjects = sorted(w["subject"] for w in report["warnings"] if w["code"] == "md-member-missing")
+    check(subjects == ["/dev/md/0", "/dev/md/1", "/dev/md/2"], f"a missing member is a warning for each array: {subjects}")
+    check(changed_bytes(report) < expectation.most_changed, f"{changed_bytes(report) / MIB:.1f} MiB changed")
+    after(rehost, [out / originals[0].name], expectation, password)
+
+
 def interrupted(rehost, originals, work, phase):
     """SIGTERM in this phase: exit status 9 within ten seconds, a report, and nothing else."""
     out, debris, events = work / f"out-{phase}", work / f"work-{phase}", work / f"{phase}.jsonl"
@@ -199,6 +217,8 @@ def test(rehost, name, work):
     check(changed_bytes(report) < expectation.most_changed, f"{changed_bytes(report) / MIB:.1f} MiB changed")
     check(fingerprint(originals) == untouched, "the sources are untouched")
     after(rehost, [work / pathlib.Path(d).name for d in originals], expectation, description["password"])
+    if expectation.half:
+        half(rehost, originals, work, expectation, description["password"])
     if expectation.in_place:
         in_place(rehost, originals, work)
         missing_disk(rehost, originals)

@@ -153,10 +153,61 @@ TEST(NameMap, AVolumeGroupNobodyHasIsOnADiskNotGiven) {
 TEST(NameMap, OtherSourcesAreStable) {
   const Inspection inspection = two_disks();
   const NameMap names(inspection);
-  for (const char* name : {"tmpfs", "nas:/export", "//nas/share", "proc", "/dev/md0", "/dev/md/0",
-                           "/dev/sr0", "/dev/fd0", "/dev/cdrom", "/srv/image.iso", "none", ""}) {
+  for (const char* name : {"tmpfs", "nas:/export", "//nas/share", "proc", "/dev/sr0", "/dev/fd0",
+                           "/dev/cdrom", "/srv/image.iso", "none", ""}) {
     EXPECT_EQ(meaning(names, name), "stable") << name;
   }
+}
+
+Inspection machine_on_arrays() {
+  Inspection inspection = machine_with(
+      {logical_volume("/dev/md127", "ext4", "r"), logical_volume("/dev/md126", "ext4", "b"),
+       partition_of(0, 1, "linux_raid_member", "a"), partition_of(1, 1, "linux_raid_member", "a")});
+  inspection.arrays = {{.device = DeviceName("/dev/md127"),
+                        .uuid = "a5b0c7d1:11e2f304:9d8c7b6a:00000002",
+                        .name = "web1:2",
+                        .level = "raid1",
+                        .member_count = 2,
+                        .members = {DeviceName("/dev/sda1"), DeviceName("/dev/sdb1")},
+                        .names = {"/dev/md/2", "/dev/md2"}},
+                       {.device = DeviceName("/dev/md126"),
+                        .uuid = "a5b0c7d1:11e2f304:9d8c7b6a:00000001",
+                        .name = "web1:boot",
+                        .level = "raid1",
+                        .member_count = 2,
+                        .members = {},
+                        .names = {"/dev/md/boot"}}};
+  return inspection;
+}
+
+TEST(NameMap, ArraysAreStableByTheNamesOfTheGuest) {
+  const Inspection inspection = machine_on_arrays();
+  const NameMap names(inspection);
+  EXPECT_EQ(meaning(names, "/dev/md2"), "stable /dev/md127");
+  EXPECT_EQ(meaning(names, "/dev/md/2"), "stable /dev/md127");
+  EXPECT_EQ(meaning(names, "/dev/md/boot"), "stable /dev/md126");
+  EXPECT_EQ(meaning(names, "/dev/disk/by-id/md-uuid-a5b0c7d1:11e2f304:9d8c7b6a:00000001"),
+            "stable /dev/md126");
+  EXPECT_EQ(meaning(names, "/dev/disk/by-id/md-name-web1:2"), "stable /dev/md127");
+}
+
+TEST(NameMap, AnArrayNobodyHasIsOnDisksNotGiven) {
+  const Inspection on_arrays = machine_on_arrays();
+  const Inspection on_none = two_disks();
+  EXPECT_EQ(meaning(NameMap(on_arrays), "/dev/md5"), "not given: the disks of /dev/md5");
+  EXPECT_EQ(meaning(NameMap(on_none), "/dev/md/data"), "not given: the disks of /dev/md/data");
+}
+
+// Without a name of its own an array is whatever number is free.
+TEST(NameMap, AnArrayMayBeOneThatHasNoNameHere) {
+  Inspection inspection = machine_on_arrays();
+  inspection.arrays[1].names.clear();
+  EXPECT_EQ(meaning(NameMap(inspection), "/dev/md126"), "stable");
+}
+
+TEST(NameMap, APartitionOfAnArrayIsNotLookedFor) {
+  const Inspection on_arrays = machine_on_arrays();
+  EXPECT_EQ(meaning(NameMap(on_arrays), "/dev/md2p1"), "stable");
 }
 
 TEST(NameMap, DevRootIsTheRoot) {
