@@ -20,6 +20,7 @@ namespace rehost {
 
 std::span<const Fix> bootfix_fixes() {
   static const std::vector<Fix> kFixes = [] {
+    // clang-format off
     std::vector<Fix> rows = {
         kFstabFix,
         kCrypttabFix,
@@ -31,6 +32,7 @@ std::span<const Fix> bootfix_fixes() {
         kKernelCmdlineFix,
         kEfiFallbackFix,
     };
+    // clang-format on
     for (const NetworkStack& stack : network_stacks()) {
       rows.push_back(stack.fix);
     }

@@ -88,32 +88,6 @@ std::string architecture_of(const GuestView& guest) {
   return "unknown";
 }
 
-void identify_system(const GuestView& guest, Inspection& inspection) {
-  inspection.os = read_os_release(guest).value_or(OsRelease{});
-  inspection.architecture = architecture_of(guest);
-  inspection.distro = find_distro(inspection.os.id, inspection.os.id_like);
-  const std::string name =
-      inspection.os.pretty_name.empty() ? inspection.os.id : inspection.os.pretty_name;
-  if (inspection.distro == nullptr) {
-    throw Error(
-        ErrorKind::unsupported_guest,
-        fmt::format("{} (ID={}) is no distribution that rehost knows: see rehost list distros",
-                    name.empty() ? "the system" : name, inspection.os.id));
-  }
-  const Version version = Version::parse(inspection.os.version_id);
-  if (inspection.distro->id == inspection.os.id && !version.parts.empty() &&
-      version < Version::parse(inspection.distro->minimum)) {
-    throw Error(ErrorKind::unsupported_guest,
-                fmt::format("{} is older than {} {}, the oldest that rehost converts", name,
-                            inspection.distro->name, inspection.distro->minimum));
-  }
-  if (inspection.architecture != "x86_64" && inspection.architecture != "aarch64") {
-    throw Error(ErrorKind::unsupported_guest,
-                fmt::format("{} is for {}: EC2 Nitro starts x86_64 and aarch64 systems", name,
-                            inspection.architecture));
-  }
-}
-
 // Mount points of the given disks, as far as the names in fstab can be told. Of btrfs, the
 // subvolume that the entry's options name.
 std::vector<MountedFilesystem> local_mounts(const GuestView& guest, const Inspection& inspection,
@@ -187,11 +161,7 @@ void mount_system(GuestfsGuest& guest, Inspection& inspection,
                   const std::map<DeviceName, BtrfsLayout>& btrfs) {
   mount_read_only(guest, {GuestPath("/"), inspection.root}, inspection);
   name_arrays(guest, inspection);
-  std::vector<MountedFilesystem> wanted = local_mounts(guest, inspection, btrfs);
-  std::stable_sort(wanted.begin(), wanted.end(), [](const auto& a, const auto& b) {
-    return a.where.str().size() < b.where.str().size();
-  });
-  for (const MountedFilesystem& mount : wanted) {
+  for (const MountedFilesystem& mount : system_mounts(guest, inspection, btrfs)) {
     try {
       mount_read_only(guest, mount, inspection);
     } catch (const Error& error) {
@@ -240,7 +210,6 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
   mount_system(guest, inspection, root.btrfs);
   identify_system(guest, inspection);
   find_default_kernel(guest, inspection);
-  inspection.selinux = selinux_is_on(guest);
   result.warnings = degraded_arrays(inspection);
   if (inspection.distro->id != inspection.os.id) {
     result.warnings.push_back(
@@ -249,6 +218,42 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
                      inspection.os.pretty_name, inspection.distro->name)});
   }
   return result;
+}
+
+void identify_system(const GuestView& guest, Inspection& inspection) {
+  inspection.os = read_os_release(guest).value_or(OsRelease{});
+  inspection.architecture = architecture_of(guest);
+  inspection.distro = find_distro(inspection.os.id, inspection.os.id_like);
+  const std::string name =
+      inspection.os.pretty_name.empty() ? inspection.os.id : inspection.os.pretty_name;
+  if (inspection.distro == nullptr) {
+    throw Error(
+        ErrorKind::unsupported_guest,
+        fmt::format("{} (ID={}) is no distribution that rehost knows: see rehost list distros",
+                    name.empty() ? "the system" : name, inspection.os.id));
+  }
+  const Version version = Version::parse(inspection.os.version_id);
+  if (inspection.distro->id == inspection.os.id && !version.parts.empty() &&
+      version < Version::parse(inspection.distro->minimum)) {
+    throw Error(ErrorKind::unsupported_guest,
+                fmt::format("{} is older than {} {}, the oldest that rehost converts", name,
+                            inspection.distro->name, inspection.distro->minimum));
+  }
+  if (inspection.architecture != "x86_64" && inspection.architecture != "aarch64") {
+    throw Error(ErrorKind::unsupported_guest,
+                fmt::format("{} is for {}: EC2 Nitro starts x86_64 and aarch64 systems", name,
+                            inspection.architecture));
+  }
+  inspection.selinux = selinux_is_on(guest);
+}
+
+std::vector<MountedFilesystem> system_mounts(const GuestView& guest, const Inspection& inspection,
+                                             const std::map<DeviceName, BtrfsLayout>& btrfs) {
+  std::vector<MountedFilesystem> mounts = local_mounts(guest, inspection, btrfs);
+  std::stable_sort(mounts.begin(), mounts.end(), [](const auto& a, const auto& b) {
+    return a.where.str().size() < b.where.str().size();
+  });
+  return mounts;
 }
 
 Inspection inspect_again(const GuestView& guest, const Inspection& before) {

@@ -2,8 +2,10 @@
 // inspect_os.
 #pragma once
 
+#include <map>
 #include <vector>
 
+#include "converter/btrfs_root.h"
 #include "converter/core/edit.h"
 #include "converter/core/inspection.h"
 #include "converter/guestfs_guest.h"
@@ -19,6 +21,16 @@ struct InspectResult {
 // file systems of their own. Throws Error: unsupported_guest (no operating system, Windows, several
 // roots, an unknown or too old distribution), guest_damaged (a file system that cannot be mounted).
 InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volumes);
+
+// The parts of an inspection that are asked of the guest's files alone.
+// Which system it is, for which processor, and whether its files carry SELinux labels. Throws
+// Error(unsupported_guest) for an unknown or too old distribution and for a processor that EC2
+// Nitro does not have.
+void identify_system(const GuestView& guest, Inspection& inspection);
+// What /etc/fstab mounts from the given disks on the system's own directories (/boot, /boot/efi,
+// /usr, /var ...), parents first; of btrfs, the subvolume that the entry's options name.
+std::vector<MountedFilesystem> system_mounts(const GuestView& guest, const Inspection& inspection,
+                                             const std::map<DeviceName, BtrfsLayout>& btrfs = {});
 
 // The facts that a conversion changes, asked anew of the changed guest: kernels and their default.
 Inspection inspect_again(const GuestView& guest, const Inspection& before);
