@@ -645,6 +645,11 @@ void GuestfsGuest::remove(const GuestPath& path) {
   forget();
 }
 
+void GuestfsGuest::remove_tree(const GuestPath& path) {
+  handle_->check(guestfs_rm_rf(handle_->g, path.str().c_str()), "cannot remove " + path.str());
+  forget();
+}
+
 void GuestfsGuest::make_directories(const GuestPath& path) {
   if (is_directory(*this, path)) {
     return;
@@ -658,6 +663,37 @@ void GuestfsGuest::symlink(const GuestPath& path, std::string_view target) {
   handle_->check(guestfs_ln_sf(handle_->g, std::string(target).c_str(), path.str().c_str()),
                  "cannot make the link " + path.str());
   forget();
+}
+
+namespace {
+
+constexpr char kSelinuxAttribute[] = "security.selinux";
+
+}  // namespace
+
+std::string GuestfsGuest::label(const GuestPath& path) const {
+  size_t size = 0;
+  const OwnedString value(
+      guestfs_lgetxattr(handle_->g, path.str().c_str(), kSelinuxAttribute, &size));
+  if (value == nullptr) {
+    const int error = guestfs_last_errno(handle_->g);
+    if (error != ENODATA && error != EOPNOTSUPP) {
+      handle_->fail(ErrorKind::guest_damaged, "cannot read the SELinux label of " + path.str());
+    }
+    return "";
+  }
+  // The kernel counts the 0 at its end as a part of it.
+  while (size > 0 && value.get()[size - 1] == '\0') {
+    --size;
+  }
+  return {value.get(), size};
+}
+
+void GuestfsGuest::set_label(const GuestPath& path, std::string_view context) {
+  const std::string value(context);
+  handle_->check(guestfs_lsetxattr(handle_->g, kSelinuxAttribute, value.c_str(),
+                                   static_cast<int>(value.size()) + 1, path.str().c_str()),
+                 fmt::format("cannot label {} with {}", path.str(), context));
 }
 
 CommandResult GuestfsGuest::run(const std::vector<std::string>& argv) {

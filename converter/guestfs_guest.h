@@ -87,8 +87,11 @@ class GuestfsGuest : public Guest {
   void write(const GuestPath& path, std::string_view content, uint32_t mode_if_new) override;
   void append(const GuestPath& path, std::string_view content) override;
   void remove(const GuestPath& path) override;
+  void remove_tree(const GuestPath& path) override;
   void make_directories(const GuestPath& path) override;
   void symlink(const GuestPath& path, std::string_view target) override;
+  std::string label(const GuestPath& path) const override;
+  void set_label(const GuestPath& path, std::string_view context) override;
   CommandResult run(const std::vector<std::string>& argv) override;
 
  private:

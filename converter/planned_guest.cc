@@ -12,6 +12,11 @@ const std::optional<PlannedGuest::Node>* PlannedGuest::laid_over(const GuestPath
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
+bool PlannedGuest::hidden(const GuestPath& path) const {
+  return std::any_of(removed_trees_.begin(), removed_trees_.end(),
+                     [&](const GuestPath& tree) { return path.is_within(tree); });
+}
+
 // Where a write through `path` lands: links followed, the last component may be new.
 GuestPath PlannedGuest::landing(const GuestPath& path) const {
   if (const std::optional<GuestPath> real = resolve(*this, path)) {
@@ -45,6 +50,10 @@ void PlannedGuest::pretend(const Edit& edit) {
   } else if (const auto* remove = std::get_if<RemoveFile>(&edit.action)) {
     const GuestPath parent = landing(remove->path.parent());
     nodes_[parent / remove->path.name()] = std::nullopt;
+  } else if (const auto* tree = std::get_if<RemoveTree>(&edit.action)) {
+    const GuestPath path = landing(tree->path.parent()) / tree->path.name();
+    std::erase_if(nodes_, [&](const auto& node) { return node.first.is_within(path); });
+    removed_trees_.insert(path);
   } else if (const auto* link = std::get_if<MakeSymlink>(&edit.action)) {
     const GuestPath parent = landing(link->path.parent());
     put(parent / link->path.name(),
@@ -58,7 +67,7 @@ std::optional<FileStat> PlannedGuest::stat(const GuestPath& path) const {
   if (const std::optional<Node>* over = laid_over(path)) {
     return *over ? std::optional((*over)->stat) : std::nullopt;
   }
-  return base_.stat(path);
+  return hidden(path) ? std::nullopt : base_.stat(path);
 }
 
 std::optional<std::string> PlannedGuest::read(const GuestPath& path, uint64_t max_bytes) const {
@@ -109,8 +118,12 @@ std::vector<DirectoryEntry> PlannedGuest::list(const GuestPath& directory) const
     return {};
   }
   std::map<std::string, FileStat> entries;
-  for (const DirectoryEntry& entry : base_.list(*real)) {
-    entries[entry.name] = entry.stat;
+  if (!hidden(*real)) {
+    for (const DirectoryEntry& entry : base_.list(*real)) {
+      if (!hidden(*real / entry.name)) {
+        entries[entry.name] = entry.stat;
+      }
+    }
   }
   for (const auto& [path, node] : nodes_) {
     if (path == *real || path.parent() != *real) {
@@ -137,7 +150,7 @@ std::optional<std::string> PlannedGuest::read_link(const GuestPath& path) const 
     }
     return (*over)->content;
   }
-  return base_.read_link(path);
+  return hidden(path) ? std::nullopt : base_.read_link(path);
 }
 
 }  // namespace rehost

@@ -38,7 +38,12 @@ class PlannedGuest : public GuestView {
   GuestPath landing(const GuestPath& path) const;
   void put(const GuestPath& path, Node node);
 
+  // Nothing of the base is to be seen at or below a tree that was removed, whatever was put there
+  // since.
+  bool hidden(const GuestPath& path) const;
+
   const GuestView& base_;
+  std::set<GuestPath> removed_trees_;
   std::map<GuestPath, std::optional<Node>> nodes_;
   // Initramfs images with entries to add are only made when somebody reads them: it costs a second
   // each.

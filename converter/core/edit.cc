@@ -50,6 +50,9 @@ struct Summarise {
   std::string operator()(const RemoveFile& a) const {
     return fmt::format("remove {}", a.path.str());
   }
+  std::string operator()(const RemoveTree& a) const {
+    return fmt::format("remove {} and the {} entries below it", a.path.str(), a.entries);
+  }
   std::string operator()(const MakeSymlink& a) const {
     return fmt::format("link {} -> {}", a.path.str(), a.target);
   }

@@ -45,6 +45,14 @@ struct RemoveFile {
   ContentHash expects;
 };
 
+// Removes a directory with everything below it. `expects` is the hash of its listing
+// (guest_tree.h).
+struct RemoveTree {
+  GuestPath path;
+  uint64_t entries = 0;  // what lies below it, for people
+  ContentHash expects;
+};
+
 // Makes a symlink where nothing is (expects: nullopt) or replaces a link or file whose hash is
 // known.
 struct MakeSymlink {
@@ -82,14 +90,24 @@ struct RunInGuest {
   std::vector<std::string> argv;
 };
 
-using EditAction =
-    std::variant<WriteFile, AppendFile, RemoveFile, MakeSymlink, AddToInitramfs, RunInGuest>;
+using EditAction = std::variant<WriteFile, AppendFile, RemoveFile, RemoveTree, MakeSymlink,
+                                AddToInitramfs, RunInGuest>;
+
+// The SELinux context of a new file, directory or link: "system_u:object_r:etc_t:s0".
+struct FileLabel {
+  GuestPath path;
+  std::string context;
+  friend bool operator==(const FileLabel&, const FileLabel&) = default;
+};
 
 struct Edit {
   std::string fix;     // name of the row in converter/fixes.cc
   std::string reason;  // one sentence, no full stop: "root= names /dev/sda1, which is
                        // /dev/nvme0n1p1 on EC2"
   EditAction action;
+  // Set on what the edit has made, right after it; empty on a guest without SELinux. Planners leave
+  // it empty: converter/labels.h fills it in.
+  std::vector<FileLabel> labels = {};
 };
 
 // The path an edit changes; nullopt for RunInGuest.

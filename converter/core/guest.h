@@ -71,9 +71,15 @@ class Guest : public GuestView {
   virtual void write(const GuestPath& path, std::string_view content, uint32_t mode_if_new) = 0;
   virtual void append(const GuestPath& path, std::string_view content) = 0;
   virtual void remove(const GuestPath& path) = 0;  // the entry itself, never a link's target
+  // A directory with everything below it. Links below it are removed, never followed.
+  virtual void remove_tree(const GuestPath& path) = 0;
   virtual void make_directories(const GuestPath& path) = 0;  // mkdir -p, mode 0755
   virtual void symlink(const GuestPath& path,
                        std::string_view target) = 0;  // replaces a link or file there
+  // The SELinux context of the entry itself (xattr(7), security.selinux), a link not followed;
+  // empty: it has none, or its file system keeps none.
+  virtual std::string label(const GuestPath& path) const = 0;
+  virtual void set_label(const GuestPath& path, std::string_view context) = 0;
   virtual CommandResult run(const std::vector<std::string>& argv) = 0;
 };
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "converter/core/edit.h"
 
@@ -16,6 +18,8 @@ enum class NetworkMode {
 struct Target {
   std::optional<InitramfsStrategy> initramfs;  // --initramfs; nullopt is auto
   NetworkMode network = NetworkMode::dhcp;
+  // --keep: rows of bootfix/left_behind.h by name that stay as they are; "all" keeps every one.
+  std::vector<std::string> keep = {};
 };
 
 }  // namespace rehost

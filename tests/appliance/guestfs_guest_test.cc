@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "tests/support/guest_contract.h"
@@ -19,13 +20,16 @@ class IgnoredEvents : public EventSink {
   void on(const Event&) override {}
 };
 
-// An empty ext4 disk in a directory of its own.
+// An ext4 disk in a directory of its own.
 struct Appliance {
   Appliance() {
     char name[] = "/var/tmp/rehost-test-XXXXXX";
     directory = mkdtemp(name);
     disk = directory + "/disk.raw";
-    std::filesystem::create_directory(directory + "/tree");
+    std::filesystem::create_directories(directory + "/tree/prepared");
+    std::ofstream(directory + "/tree/prepared/first") << "linked";
+    std::filesystem::create_hard_link(directory + "/tree/prepared/first",
+                                      directory + "/tree/prepared/second");
     const std::string make =
         "truncate -s 64M " + disk + " && mke2fs -q -t ext4 -F -d " + directory + "/tree " + disk;
     if (std::system(make.c_str()) != 0) {  // NOLINT: a test makes its own disk

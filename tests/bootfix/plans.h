@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "converter/core/fix.h"
+#include "converter/core/guest_tree.h"
 #include "tests/support/memory_guest.h"
 
 namespace rehost::testing {
@@ -33,9 +34,16 @@ inline void apply_edit(MemoryGuest& guest, const Edit& edit) {
     ASSERT_EQ(hash_content(bytes_at(guest, path)), removal->expects) << summary(edit);
     guest.remove(path);
   } else if (const auto* link = std::get_if<MakeSymlink>(&edit.action)) {
-    ASSERT_FALSE(present) << summary(edit);
+    ASSERT_EQ(present, link->expects.has_value()) << summary(edit);
+    if (present) {
+      ASSERT_EQ(hash_content(bytes_at(guest, path)), *link->expects) << summary(edit);
+    }
     guest.make_directories(path.parent());
     guest.symlink(path, link->target);
+  } else if (const auto* tree = std::get_if<RemoveTree>(&edit.action)) {
+    const std::optional<TreeListing> listing = list_tree(guest, path);
+    ASSERT_TRUE(listing && listing->hash == tree->expects) << summary(edit);
+    guest.remove_tree(path);
   } else {
     FAIL() << "bootfix plans no such edit: " << summary(edit);
   }

@@ -83,5 +83,29 @@ TEST(PlannedGuest, PlannedLinksAreFollowed) {
             "/lib/systemd/system/serial-getty@.service");
 }
 
+TEST(PlannedGuest, ARemovedTreeIsGoneToItsLeavesAndStaysSo) {
+  MemoryGuest guest;
+  guest.add_file("/opt/agent/bin/java", "x");
+  guest.add_file("/opt/agent2/file", "x");
+  guest.add_symlink("/opt/link", "agent/bin");
+  PlannedGuest planned(guest);
+  planned.pretend(edit_of(
+      WriteFile{.path = GuestPath("/opt/agent/new"), .content = "", .expects = std::nullopt}));
+  planned.pretend(
+      edit_of(RemoveTree{.path = GuestPath("/opt/agent"), .entries = 3, .expects = {}}));
+  for (const char* path :
+       {"/opt/agent", "/opt/agent/bin", "/opt/agent/bin/java", "/opt/agent/new"}) {
+    EXPECT_FALSE(planned.stat(GuestPath(path))) << path;
+  }
+  EXPECT_FALSE(planned.read(GuestPath("/opt/link/java"), 10));
+  EXPECT_TRUE(planned.list(GuestPath("/opt/agent")).empty());
+  EXPECT_EQ(planned.list(GuestPath("/opt")).size(), 2U);
+  EXPECT_TRUE(planned.stat(GuestPath("/opt/agent2/file")));
+  planned.pretend(edit_of(
+      WriteFile{.path = GuestPath("/opt/agent/later"), .content = "", .expects = std::nullopt}));
+  EXPECT_EQ(planned.list(GuestPath("/opt/agent")).size(), 1U);
+  EXPECT_FALSE(planned.stat(GuestPath("/opt/agent/bin")));
+}
+
 }  // namespace
 }  // namespace rehost

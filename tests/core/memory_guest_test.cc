@@ -6,7 +6,12 @@ namespace {
 
 struct InMemory {
   static Guest& guest() {
-    static MemoryGuest guest;
+    static MemoryGuest guest = [] {
+      MemoryGuest made;
+      made.add_file("/prepared/first", "linked");
+      made.add_hard_link("/prepared/second", "/prepared/first");
+      return made;
+    }();
     return guest;
   }
 };

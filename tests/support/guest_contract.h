@@ -1,6 +1,7 @@
 // What every Guest promises, as one suite of tests that runs on the fake and on the appliance, so
-// that the fake cannot drift. A Maker has `static Guest& guest()`: any guest with an empty,
-// writable root; every test works in a directory of its own.
+// that the fake cannot drift. A Maker has `static Guest& guest()`: any guest with a writable root
+// that holds nothing but /prepared/first and /prepared/second, one file ("linked") with two names;
+// every test works in a directory of its own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -137,11 +138,59 @@ TYPED_TEST_P(GuestContract, ADirectoryIsNoFile) {
   EXPECT_THROW(this->guest().append(this->here("absent"), "x"), Error);
 }
 
+TYPED_TEST_P(GuestContract, WritingOneHardLinkWritesThemAll) {
+  const GuestPath first("/prepared/first");
+  const GuestPath second("/prepared/second");
+  ASSERT_EQ(this->guest().read(second), "linked");
+  this->guest().write(first, "written through one name", 0644);
+  EXPECT_EQ(this->guest().read(second), "written through one name");
+  this->guest().append(second, ", and more");
+  EXPECT_EQ(this->guest().read(first), "written through one name, and more");
+  this->guest().write(first, "linked", 0644);
+}
+
+TYPED_TEST_P(GuestContract, AnEditedFileKeepsItsLabelAndANewOneHasNone) {
+  const GuestPath path = this->here("file");
+  this->guest().write(path, "old", 0644);
+  EXPECT_EQ(this->guest().label(path), "");
+  this->guest().set_label(path, "system_u:object_r:etc_t:s0");
+  this->guest().write(path, "new and longer", 0600);
+  this->guest().append(path, "!");
+  EXPECT_EQ(this->guest().label(path), "system_u:object_r:etc_t:s0");
+  this->guest().set_label(path, "system_u:object_r:shadow_t:s0:c1");
+  EXPECT_EQ(this->guest().label(path), "system_u:object_r:shadow_t:s0:c1");
+}
+
+TYPED_TEST_P(GuestContract, ALinkHasALabelOfItsOwn) {
+  this->guest().write(this->here("target"), "text", 0644);
+  this->guest().symlink(this->here("link"), "target");
+  this->guest().set_label(this->here("link"), "system_u:object_r:link_t:s0");
+  EXPECT_EQ(this->guest().label(this->here("target")), "");
+  EXPECT_EQ(this->guest().label(this->here("link")), "system_u:object_r:link_t:s0");
+  this->guest().symlink(this->here("link"), "/dev/null");
+  EXPECT_EQ(this->guest().label(this->here("link")), "") << "it is a new link";
+}
+
+TYPED_TEST_P(GuestContract, RemovesATreeAndFollowsNoLinkInIt) {
+  this->guest().make_directories(this->here("outside"));
+  this->guest().write(this->here("outside/file"), "text", 0644);
+  this->guest().make_directories(this->here("tree/sub"));
+  this->guest().write(this->here("tree/sub/file"), "text", 0644);
+  this->guest().symlink(this->here("tree/link"), this->here("outside").str());
+  this->guest().remove_tree(this->here("tree"));
+  EXPECT_FALSE(this->guest().stat(this->here("tree")));
+  EXPECT_FALSE(this->guest().stat(this->here("tree/sub/file")));
+  EXPECT_EQ(this->guest().read(this->here("outside/file")), "text");
+}
+
 REGISTER_TYPED_TEST_SUITE_P(GuestContract, WhatIsAbsentIsAbsent, ReadsBackEveryByte,
                             FilesBeyondOneMessageArriveWhole, WritingAgainKeepsTheMode,
                             RefusesToReadMoreThanTheCap, StatDoesNotFollowTheLastLinkAndReadDoes,
                             WritesThroughALinkAndLeavesItALink, LinksNeverLeaveTheGuest,
                             LooksThroughLinkedDirectories, ListsSortedWithTypes,
-                            RemovesTheLinkAndNotItsTarget, ADirectoryIsNoFile);
+                            RemovesTheLinkAndNotItsTarget, ADirectoryIsNoFile,
+                            WritingOneHardLinkWritesThemAll,
+                            AnEditedFileKeepsItsLabelAndANewOneHasNone, ALinkHasALabelOfItsOwn,
+                            RemovesATreeAndFollowsNoLinkInIt);
 
 }  // namespace rehost

@@ -43,6 +43,15 @@ void MemoryGuest::add_device(std::string_view path, FileType type) {
   place(GuestPath(path), type, 0600);
 }
 
+void MemoryGuest::add_hard_link(std::string_view path, std::string_view file) {
+  Node& first = nodes_.at(GuestPath(file));
+  if (first.inode == 0) {
+    first.inode = static_cast<int>(nodes_.size());
+  }
+  const Node copy = first;
+  place(GuestPath(path), FileType::regular, copy.stat.mode) = copy;
+}
+
 std::optional<FileStat> MemoryGuest::stat(const GuestPath& path) const {
   const auto found = nodes_.find(path);
   if (found != nodes_.end()) {
@@ -129,8 +138,13 @@ void MemoryGuest::write(const GuestPath& path, std::string_view content, uint32_
     throw Error(ErrorKind::guest_damaged, "cannot write " + path.str() + ": not a regular file");
   }
   Node& node = found != nodes_.end() ? found->second : place(real, FileType::regular, mode_if_new);
-  node.content = content;
-  node.stat.size = content.size();
+  const int inode = node.inode;
+  for (auto& [name, other] : nodes_) {
+    if (&other == &node || (inode != 0 && other.inode == inode)) {
+      other.content = content;
+      other.stat.size = content.size();
+    }
+  }
 }
 
 void MemoryGuest::append(const GuestPath& path, std::string_view content) {
@@ -146,6 +160,16 @@ void MemoryGuest::remove(const GuestPath& path) {
   if (!parent || nodes_.erase(*parent / path.name()) == 0) {
     throw Error(ErrorKind::guest_damaged, "cannot remove " + path.str() + ": no such file");
   }
+}
+
+void MemoryGuest::remove_tree(const GuestPath& path) {
+  const std::optional<GuestPath> parent = resolve(*this, path.parent());
+  if (!parent || !nodes_.contains(*parent / path.name())) {
+    throw Error(ErrorKind::guest_damaged, "cannot remove " + path.str() + ": no such directory");
+  }
+  std::erase_if(nodes_, [top = *parent / path.name()](const auto& node) {
+    return node.first.is_within(top);
+  });
 }
 
 void MemoryGuest::make_directories(const GuestPath& path) {
@@ -165,9 +189,24 @@ void MemoryGuest::symlink(const GuestPath& path, std::string_view target) {
   if (!parent) {
     throw Error(ErrorKind::guest_damaged, "cannot link " + path.str() + ": no such directory");
   }
+  nodes_.erase(*parent / path.name());  // ln -sf: a new file, without the label of the old one
   Node& node = place(*parent / path.name(), FileType::symlink, 0777);
   node.content = target;
   node.stat.size = target.size();
+}
+
+std::string MemoryGuest::label(const GuestPath& path) const {
+  const std::optional<GuestPath> parent = resolve(*this, path.parent());
+  return parent ? nodes_.at(*parent / path.name()).label : "";
+}
+
+void MemoryGuest::set_label(const GuestPath& path, std::string_view context) {
+  const std::optional<GuestPath> parent = resolve(*this, path.parent());
+  const auto found = parent ? nodes_.find(*parent / path.name()) : nodes_.end();
+  if (found == nodes_.end()) {
+    throw Error(ErrorKind::guest_damaged, "cannot label " + path.str() + ": no such file");
+  }
+  found->second.label = context;
 }
 
 CommandResult MemoryGuest::run(const std::vector<std::string>& argv) {

@@ -18,6 +18,8 @@ class MemoryGuest : public Guest {
   void add_file(std::string_view path, std::string content, uint32_t mode = 0644);
   void add_directory(std::string_view path);
   void add_symlink(std::string_view path, std::string target);
+  // One more name of a file that is there.
+  void add_hard_link(std::string_view path, std::string_view file);
   void add_device(std::string_view path, FileType type);
 
   // Answers for run(): the tests that need a guest command say what it does.
@@ -33,13 +35,18 @@ class MemoryGuest : public Guest {
   void write(const GuestPath& path, std::string_view content, uint32_t mode_if_new) override;
   void append(const GuestPath& path, std::string_view content) override;
   void remove(const GuestPath& path) override;
+  void remove_tree(const GuestPath& path) override;
   void make_directories(const GuestPath& path) override;
   void symlink(const GuestPath& path, std::string_view target) override;
+  std::string label(const GuestPath& path) const override;
+  void set_label(const GuestPath& path, std::string_view context) override;
   CommandResult run(const std::vector<std::string>& argv) override;
 
   struct Node {
     FileStat stat;
     std::string content;  // of a symlink, its target
+    std::string label;    // SELinux
+    int inode = 0;        // entries with the same number are hard links; 0: it has one name
     friend bool operator==(const Node&, const Node&) = default;
   };
   const std::map<GuestPath, Node>& nodes() const { return nodes_; }
