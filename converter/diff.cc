@@ -81,7 +81,14 @@ struct DescribeChange {
     if (const std::optional<std::string> target = before.read_link(edit.path)) {
       return fmt::format("unlink {} -> {}\n", edit.path.str(), *target);
     }
+    const std::optional<FileStat> stat = stat_target(before, edit.path);
+    if (stat && stat->size > kMaxTextBytes) {
+      return fmt::format("remove {}: {} bytes\n", edit.path.str(), stat->size);
+    }
     return unified_diff(edit.path, before.read(edit.path), std::nullopt);
+  }
+  std::string operator()(const RemoveTree& edit) const {
+    return fmt::format("remove {}/ and the {} entries below it\n", edit.path.str(), edit.entries);
   }
   std::string operator()(const MakeSymlink& edit) const {
     return fmt::format("symlink {} -> {}\n", edit.path.str(), edit.target);
@@ -102,7 +109,11 @@ struct DescribeChange {
 }  // namespace
 
 std::string describe_change(const GuestView& before, const Edit& edit) {
-  return std::visit(DescribeChange{before}, edit.action);
+  std::string text = std::visit(DescribeChange{before}, edit.action);
+  for (const FileLabel& label : edit.labels) {
+    text += fmt::format("label {} {}\n", label.path.str(), label.context);
+  }
+  return text;
 }
 
 }  // namespace rehost

@@ -10,6 +10,7 @@
 #include "bootfix/fstab.h"
 #include "bootfix/mdadm_conf.h"
 #include "bootfix/os_release.h"
+#include "bootfix/selinux.h"
 #include "converter/core/error.h"
 #include "converter/md_arrays.h"
 #include "converter/root_search.h"
@@ -179,12 +180,6 @@ void find_default_kernel(const GuestView& guest, Inspection& inspection) {
   }
 }
 
-bool selinux_is_on(const GuestView& guest) {
-  const std::string config = guest.read(GuestPath("/etc/selinux/config")).value_or("");
-  return config.find("\nSELINUX=enforcing") != std::string::npos ||
-         config.find("\nSELINUX=permissive") != std::string::npos;
-}
-
 }  // namespace
 
 InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volumes) {
@@ -244,7 +239,7 @@ void identify_system(const GuestView& guest, Inspection& inspection) {
                 fmt::format("{} is for {}: EC2 Nitro starts x86_64 and aarch64 systems", name,
                             inspection.architecture));
   }
-  inspection.selinux = selinux_is_on(guest);
+  inspection.selinux = read_selinux_config(guest).on;
 }
 
 std::vector<MountedFilesystem> system_mounts(const GuestView& guest, const Inspection& inspection,

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "converter/core/error.h"
+#include "converter/core/guest_tree.h"
+#include "converter/labels.h"
 #include "converter/planned_guest.h"
 #include "drivers/initramfs.h"
 
@@ -12,14 +14,17 @@ ConversionPlan make_plan(const GuestView& guest, const Inspection& inspection, c
                          std::span<const Fix> fixes) {
   PlannedGuest planned(guest);
   ConversionPlan plan;
+  FileLabels labels(guest, inspection);
   for (const Fix& fix : fixes) {
     FixResult result = fix.plan(planned, inspection, target);
     for (Edit& edit : result.edits) {
+      labels.add_to(edit, planned);
       planned.pretend(edit);
       plan.edits.push_back(std::move(edit));
     }
     plan.warnings.insert(plan.warnings.end(), result.warnings.begin(), result.warnings.end());
   }
+  labels.plan_relabelling(plan);
   return plan;
 }
 
@@ -71,6 +76,13 @@ struct Apply {
     }
     guest.remove(edit.path);
   }
+  void operator()(const RemoveTree& edit) const {
+    const std::optional<TreeListing> tree = list_tree(guest, edit.path);
+    if (!tree || tree->hash != edit.expects) {
+      conflict(edit.path, "is not what the plan saw");
+    }
+    guest.remove_tree(edit.path);
+  }
   void operator()(const MakeSymlink& edit) const {
     if (edit.expects ? hash_of(guest, edit.path) != edit.expects
                      : guest.stat(edit.path).has_value()) {
@@ -110,6 +122,9 @@ void apply_plan(Guest& guest, const ConversionPlan& plan, const std::stop_token&
       throw Error(ErrorKind::cancelled, "stopped by a signal before the changes were complete");
     }
     std::visit(Apply{guest}, edit.action);
+    for (const FileLabel& label : edit.labels) {
+      guest.set_label(label.path, label.context);
+    }
     if (applied) {
       applied(edit);
     }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "converter/core/error.h"
+#include "converter/core/guest_tree.h"
 #include "tests/support/memory_guest.h"
 
 namespace rehost {
@@ -92,6 +93,20 @@ TEST(Plan, AFailingGuestCommandStopsWithItsWords) {
     EXPECT_NE(std::string(error.what()).find("no space left"), std::string::npos);
     EXPECT_NE(std::string(error.what()).find("dracut -f"), std::string::npos);
   }
+}
+
+TEST(Plan, RefusesATreeThatChangedSince) {
+  MemoryGuest guest;
+  guest.add_file("/opt/agent/file", "x");
+  ConversionPlan plan;
+  const TreeListing tree = *list_tree(guest, GuestPath("/opt/agent"));
+  plan.edits.push_back({"test", "", RemoveTree{GuestPath("/opt/agent"), tree.entries, tree.hash}});
+  guest.add_file("/opt/agent/data", "somebody's");
+  EXPECT_THROW(apply_plan(guest, plan, {}, nullptr), Error);
+  EXPECT_TRUE(guest.stat(GuestPath("/opt/agent/data")));
+  guest.remove(GuestPath("/opt/agent/data"));
+  apply_plan(guest, plan, {}, nullptr);
+  EXPECT_FALSE(guest.stat(GuestPath("/opt/agent")));
 }
 
 }  // namespace
