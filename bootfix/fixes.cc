@@ -10,6 +10,7 @@
 #include "bootfix/grub_cfg.h"
 #include "bootfix/grub_defaults.h"
 #include "bootfix/kernel_cmdline.h"
+#include "bootfix/left_behind.h"
 #include "bootfix/mdadm_conf.h"
 #include "bootfix/network.h"
 #include "bootfix/resume.h"
@@ -37,6 +38,7 @@ std::span<const Fix> bootfix_fixes() {
       rows.push_back(stack.fix);
     }
     rows.insert(rows.end(), {kUdevRulesFix, kSerialGettyFix, kDeviceCachesFix});
+    rows.insert(rows.end(), left_behind_fixes().begin(), left_behind_fixes().end());
     return rows;
   }();
   return kFixes;

@@ -8,6 +8,7 @@
 #include <span>
 #include <sstream>
 
+#include "bootfix/left_behind.h"
 #include "converter/core/error.h"
 
 namespace rehost {
@@ -45,8 +46,9 @@ constexpr CommandRow kCommands[] = {
     {Command::rollback, "rollback", "rehost rollback SOURCE...",
      "Undo an in-place conversion that was killed while it wrote, from its journal.",
      "rehost rollback disk0.raw disk1.raw"},
-    {Command::list, "list", "rehost list fixes|distros|formats|errors",
-     "Print one of the tables: what is fixed, where it was tested, what is read and written, what "
+    {Command::list, "list", "rehost list fixes|left-behind|distros|formats|errors",
+     "Print one of the tables: what is fixed, what of the old home is disabled, where it was "
+     "tested, what is read and written, what "
      "the exit codes mean.",
      "rehost list fixes"},
 };
@@ -68,7 +70,7 @@ constexpr Choice<NetworkMode> kNetworkModes[] = {{"dhcp", NetworkMode::dhcp},
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warning", "error", "off"};
 constexpr std::string_view kSourceFormats[] = {"auto", "raw",  "qcow2", "vmdk",
                                                "vhd",  "vhdx", "vdi"};
-constexpr std::string_view kLists[] = {"fixes", "distros", "formats", "errors"};
+constexpr std::string_view kLists[] = {"fixes", "left-behind", "distros", "formats", "errors"};
 
 template <typename T, size_t n>
 T choose(const Choice<T> (&choices)[n], std::string_view option, const std::string& text) {
@@ -101,6 +103,8 @@ po::options_description common_options() {
        "how drivers get into an initramfs: auto, repack, append or rebuild")
       ("network", po::value<std::string>()->default_value("dhcp")->value_name("MODE"),
        "dhcp: every NIC comes up by DHCP; keep: leave the network configuration alone")
+      ("keep", po::value<std::vector<std::string>>()->value_name("NAME"),
+       "leave one row of 'rehost list left-behind' as it is; all: every row; may be repeated")
       ("report", po::value<std::string>()->value_name("FILE"), "write the report there")
       ("events", po::value<std::string>()->value_name("FILE|fd:N"),
        "write events as JSON lines to a file or an open descriptor")
@@ -170,6 +174,22 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
   return values;
 }
 
+// The rows of bootfix/left_behind.h that stay, by name.
+std::vector<std::string> kept_rows(const po::variables_map& values) {
+  std::vector<std::string_view> names = {"all"};
+  for (const LeftBehind& row : left_behind()) {
+    names.push_back(row.name);
+  }
+  std::vector<std::string> kept;
+  if (values.contains("keep")) {
+    kept = values["keep"].as<std::vector<std::string>>();
+  }
+  for (const std::string& name : kept) {
+    require_one_of(names, "--keep", name);
+  }
+  return kept;
+}
+
 void check_combinations(const Options& options) {
   const bool convert = options.command == Command::convert;
   if (options.sources.empty()) {
@@ -226,6 +246,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
   require_one_of(kSourceFormats, "--source-format", options.source_format);
   options.target.initramfs = choose(kStrategies, "initramfs", text_of(values, "initramfs"));
   options.target.network = choose(kNetworkModes, "network", text_of(values, "network"));
+  options.target.keep = kept_rows(values);
   options.report = text_of(values, "report");
   options.events = text_of(values, "events");
   options.work_dir = text_of(values, "work-dir");

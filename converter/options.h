@@ -14,7 +14,7 @@ enum class Command { inspect, check, plan, convert, commit, rollback, list, help
 struct Options {
   Command command = Command::help;
   std::string help_for;              // a command's name, or empty
-  std::string list;                  // "fixes", "distros", "errors", "formats"
+  std::string list;                  // "fixes", "left-behind", "distros", "errors", "formats"
   std::vector<std::string> sources;  // in the machine's own disk order
   std::string source_format = "auto";
   bool json = false;

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "bootfix/left_behind.h"
 #include "converter/core/error.h"
 #include "converter/fixes.h"
+#include "converter/labels.h"
 #include "images/formats.h"
 #include "images/posix_file.h"
 
@@ -94,6 +96,7 @@ std::string plan_text(const Report& report) {
       for (const Fix& row : all_fixes()) {
         heading = row.name == fix ? row.heading : heading;
       }
+      heading = fix == kLabelsFix ? kLabelsHeading : heading;
       out += fmt::format("== {}: {}\n", fix, heading);
     }
     out += fmt::format("-- {} ({})\n{}", edit.summary, edit.reason, edit.diff);
@@ -107,12 +110,41 @@ std::string plan_text(const Report& report) {
   return out;
 }
 
+namespace {
+
+// A row with everything in it that is looked for.
+std::string left_behind_text() {
+  std::string out;
+  for (const LeftBehind& row : left_behind()) {
+    out += fmt::format("{}: {}\n    {}\n", row.name, row.heading, row.description);
+    if (!row.services.empty()) {
+      out += fmt::format("    services: {}\n", fmt::join(row.services, ", "));
+    }
+    std::vector<std::string_view> files(row.removed.begin(), row.removed.end());
+    files.insert(files.end(), row.agent_names.begin(), row.agent_names.end());
+    if (!files.empty()) {
+      out += fmt::format("    removed: {}\n", fmt::join(files, ", "));
+    }
+    for (const TextRule& rule : row.rewritten) {
+      out += fmt::format("    rewritten: {} ({})\n", rule.path, rule.reason);
+    }
+    if (!row.account.empty()) {
+      out += fmt::format("    user and group: {}\n", row.account);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string table_text(const std::string& table) {
   std::string out;
   if (table == "fixes") {
     for (const Fix& fix : all_fixes()) {
       out += fmt::format("{}: {}\n    {}\n", fix.name, fix.heading, fix.description);
     }
+  } else if (table == "left-behind") {
+    out = left_behind_text();
   } else if (table == "distros") {
     for (const Distro& distro : distros()) {
       out += fmt::format("{:<12} {:<24} from {:<8} tested: {}\n", distro.id, distro.name,

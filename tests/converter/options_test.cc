@@ -35,6 +35,17 @@ TEST(Options, UnderstandsStrategiesAndNetworkModes) {
   EXPECT_EQ(options.target.network, NetworkMode::keep);
 }
 
+TEST(Options, KeepNamesRowsOfTheTable) {
+  const Options options = parse_options({"plan", "--keep", "vmware", "--keep=cloud-init", "a"});
+  EXPECT_EQ(options.target.keep, (std::vector<std::string>{"vmware", "cloud-init"}));
+  EXPECT_EQ(parse_options({"plan", "--keep", "all", "a"}).target.keep,
+            std::vector<std::string>{"all"});
+  EXPECT_TRUE(parse_options({"plan", "a"}).target.keep.empty());
+  const std::string refused = complaint({"plan", "--keep", "vmwear", "a"});
+  EXPECT_NE(refused.find("--keep cannot be 'vmwear'"), std::string::npos) << refused;
+  EXPECT_NE(refused.find("all, vmware, virtualbox"), std::string::npos) << refused;
+}
+
 TEST(Options, NameWhatIsWrong) {
   EXPECT_NE(complaint({}).find("no command"), std::string::npos);
   EXPECT_NE(complaint({"destroy", "a"}).find("'destroy'"), std::string::npos);
