@@ -187,8 +187,12 @@ Answer ask_ena(const Facts& facts) {
     if (state.module == "ena") {
       const bool there = state.in_root || state.place == DriverPlace::built_in ||
                          state.place == DriverPlace::in_initramfs;
-      return {there ? Verdict::yes : Verdict::no,
-              fmt::format("{}: ena is {}", kernel->release, to_string(state.place))};
+      const std::string detail =
+          fmt::format("{}: ena is {}", kernel->release, to_string(state.place));
+      const std::optional<int> generation = facts.target.nitro_generation;
+      const bool served = state.reach.serves(generation.value_or(kOldestNitroGeneration));
+      return {there && served ? Verdict::yes : Verdict::no,
+              state.reach.why.empty() ? detail : detail + "; " + state.reach.why};
     }
   }
   return {Verdict::cannot_tell, "nothing is known about ena"};

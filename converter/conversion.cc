@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 
+#include "converter/bundle_directory.h"
 #include "converter/core/error.h"
 #include "converter/diff.h"
 #include "converter/fixes.h"
@@ -133,9 +134,20 @@ void launch(OpenDisks& disks, const Options& options, EventSink& events,
   disks.guest = std::make_unique<GuestfsGuest>(drives, appliance, events, stop);
 }
 
+// The target with the modules that the operator's bundles have for this guest's kernels.
+Target with_bundles(const Options& options, const Inspection& inspection) {
+  std::vector<std::string> releases;
+  for (const KernelImage& kernel : inspection.kernels) {
+    releases.push_back(kernel.release);
+  }
+  Target target = options.target;
+  target.bundled_modules = load_bundled_modules(options.driver_bundles, releases);
+  return target;
+}
+
 ConversionPlan plan_and_report(const GuestView& guest, const Inspection& inspection,
-                               const Options& options, EventSink& events, Report& report) {
-  ConversionPlan plan = make_plan(guest, inspection, options.target, all_fixes());
+                               const Target& target, EventSink& events, Report& report) {
+  ConversionPlan plan = make_plan(guest, inspection, target, all_fixes());
   PlannedGuest before(guest);
   for (const Edit& edit : plan.edits) {
     report.edits.push_back({edit.fix, edit.reason, summary(edit), describe_change(before, edit)});
@@ -190,6 +202,8 @@ void require_guest_space(GuestfsGuest& guest, const Inspection& inspection,
       for (const ArchiveEntry& entry : addition->entries) {
         needed[where] += entry.content.size();
       }
+    } else if (const auto* file = std::get_if<WriteFile>(&edit.action)) {
+      needed[where] += file->content.size();
     }
   }
   for (const auto& [where, bytes] : needed) {
@@ -198,7 +212,7 @@ void require_guest_space(GuestfsGuest& guest, const Inspection& inspection,
       throw Error(
           ErrorKind::unsupported_guest,
           fmt::format(
-              "{} has {} free and the drivers need up to {}: make room on the source machine",
+              "{} has {} free and the changes need up to {}: make room on the source machine",
               where.str(), human_bytes(available), human_bytes(bytes + kMargin)));
     }
   }
@@ -307,6 +321,9 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
   if (!options.output.empty()) {
     check_output(options);
   }
+  for (const std::string& bundle : options.driver_bundles) {
+    read_bundle_manifest(bundle);  // what is wrong with it need not wait for the appliance
+  }
   OpenDisks disks(work_parent(options));
   lock_disks(disks, options);
   if (deal_with_interrupted(disks, options, events, stop, report)) {
@@ -327,7 +344,8 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
   ConversionPlan plan;
   {
     const Phase phase("plan", events, report, stop);
-    plan = plan_and_report(*disks.guest, *report.inspection, options, events, report);
+    plan = plan_and_report(*disks.guest, *report.inspection,
+                           with_bundles(options, *report.inspection), events, report);
   }
   if (options.command == Command::convert) {
     convert(disks, plan, options, events, stop, report);

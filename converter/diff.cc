@@ -4,8 +4,10 @@
 #include <git2.h>
 
 #include <memory>
+#include <span>
 
 #include "converter/core/error.h"
+#include "images/sha256.h"
 
 namespace rehost {
 namespace {
@@ -41,6 +43,19 @@ std::string hunks_of(git_patch* patch) {
   return out;
 }
 
+// What a person can compare with the sums of others.
+std::string binary_line(std::optional<std::string_view> before,
+                        std::optional<std::string_view> after) {
+  std::string line = "binary: ";
+  line += before ? fmt::format("{} bytes", before->size()) : "";
+  line += before && after ? " become " : "";
+  if (after) {
+    line += fmt::format("{}{}, sha256 {}", after->size(), before ? "" : " bytes",
+                        to_hex(sha256(std::as_bytes(std::span(after->data(), after->size())))));
+  }
+  return line + "\n";
+}
+
 }  // namespace
 
 std::string unified_diff(const GuestPath& path, std::optional<std::string_view> before,
@@ -60,7 +75,7 @@ std::string unified_diff(const GuestPath& path, std::optional<std::string_view> 
   std::string out = fmt::format("--- {}\n+++ {}\n", before ? "a" + path.str() : "/dev/null",
                                 after ? "b" + path.str() : "/dev/null");
   if ((git_patch_get_delta(raw)->flags & GIT_DIFF_FLAG_BINARY) != 0) {
-    return out + fmt::format("binary: {} bytes become {}\n", old_text.size(), new_text.size());
+    return out + binary_line(before, after);
   }
   return out + hunks_of(raw);
 }
@@ -71,7 +86,7 @@ struct DescribeChange {
   const GuestView& before;
 
   std::string operator()(const WriteFile& edit) const {
-    return unified_diff(edit.path, before.read(edit.path), edit.content);
+    return unified_diff(edit.path, before.read(edit.path, kMaxInitramfsBytes), edit.content);
   }
   std::string operator()(const AppendFile& edit) const {
     const std::string old = before.read(edit.path, kMaxInitramfsBytes).value_or("");

@@ -15,6 +15,7 @@
 #include "converter/md_arrays.h"
 #include "converter/root_search.h"
 #include "drivers/kernel_image.h"
+#include "drivers/kernel_module.h"
 
 namespace rehost {
 namespace {
@@ -73,18 +74,9 @@ std::string architecture_of(const GuestView& guest) {
                            "ELF")) {
       continue;
     }
-    const auto machine = static_cast<unsigned char>((*head)[kMachineOffset]) |
-                         static_cast<unsigned char>((*head)[kMachineOffset + 1]) << 8;
-    switch (machine) {
-      case 3:
-        return "i386";
-      case 62:
-        return "x86_64";
-      case 183:
-        return "aarch64";
-      default:
-        return fmt::format("elf-machine-{}", machine);
-    }
+    return elf_architecture(
+        static_cast<uint16_t>(static_cast<unsigned char>((*head)[kMachineOffset]) |
+                              static_cast<unsigned char>((*head)[kMachineOffset + 1]) << 8));
   }
   return "unknown";
 }

@@ -10,6 +10,7 @@
 
 #include "bootfix/left_behind.h"
 #include "converter/core/error.h"
+#include "drivers/nitro_reach.h"
 
 namespace rehost {
 namespace {
@@ -46,6 +47,12 @@ constexpr CommandRow kCommands[] = {
     {Command::rollback, "rollback", "rehost rollback SOURCE...",
      "Undo an in-place conversion that was killed while it wrote, from its journal.",
      "rehost rollback disk0.raw disk1.raw"},
+    {Command::drivers, "drivers",
+     "rehost drivers list|verify DIR... [--json]\n  rehost drivers add DIR MODULE.ko...",
+     "Driver bundles: list what is in one, compare every module with its manifest (exit status 0 "
+     "or "
+     "8), or add module files.",
+     "rehost drivers add bundle/ ena.ko nvme.ko"},
     {Command::list, "list", "rehost list fixes|left-behind|distros|formats|errors",
      "Print one of the tables: what is fixed, what of the old home is disabled, where it was "
      "tested, what is read and written, what "
@@ -67,6 +74,9 @@ constexpr Choice<std::optional<InitramfsStrategy>> kStrategies[] = {
 };
 constexpr Choice<NetworkMode> kNetworkModes[] = {{"dhcp", NetworkMode::dhcp},
                                                  {"keep", NetworkMode::keep}};
+constexpr Choice<DriversAction> kDriversActions[] = {
+    {"list", DriversAction::list}, {"verify", DriversAction::verify}, {"add", DriversAction::add}};
+constexpr int kNewestNitroGeneration = 99;  // of those that AWS has not built yet, too
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warning", "error", "off"};
 constexpr std::string_view kSourceFormats[] = {"auto", "raw",  "qcow2", "vmdk",
                                                "vhd",  "vhdx", "vdi"};
@@ -105,6 +115,10 @@ po::options_description common_options() {
        "dhcp: every NIC comes up by DHCP; keep: leave the network configuration alone")
       ("keep", po::value<std::vector<std::string>>()->value_name("NAME"),
        "leave one row of 'rehost list left-behind' as it is; all: every row; may be repeated")
+      ("driver-bundle", po::value<std::vector<std::string>>()->value_name("DIR"),
+       "drivers for kernels that lack one; may be given several times")
+      ("nitro-generation", po::value<int>()->value_name("N"),
+       "5 for Nitro v5: the generation of the instance to come, which may want a newer ENA")
       ("report", po::value<std::string>()->value_name("FILE"), "write the report there")
       ("events", po::value<std::string>()->value_name("FILE|fd:N"),
        "write events as JSON lines to a file or an open descriptor")
@@ -190,6 +204,46 @@ std::vector<std::string> kept_rows(const po::variables_map& values) {
   return kept;
 }
 
+// The words behind `drivers`.
+void take_drivers(Options& options, std::vector<std::string> words) {
+  const std::string action = words.empty() ? "" : words.front();
+  const auto* row =
+      std::find_if(std::begin(kDriversActions), std::end(kDriversActions),
+                   [&](const Choice<DriversAction>& choice) { return choice.name == action; });
+  if (row == std::end(kDriversActions)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("drivers does not know '{}': it is one of list, verify, add", action));
+  }
+  options.drivers_action = row->value;
+  words.erase(words.begin());
+  if (options.drivers_action == DriversAction::add) {
+    if (words.size() < 2 || !options.driver_bundles.empty()) {
+      throw Error(ErrorKind::usage, "drivers add wants DIR and the module files to add to it");
+    }
+    options.driver_bundles.assign(1, words.front());
+    options.modules.assign(words.begin() + 1, words.end());
+    return;
+  }
+  options.driver_bundles.insert(options.driver_bundles.end(), words.begin(), words.end());
+  if (options.driver_bundles.empty()) {
+    throw Error(ErrorKind::usage, fmt::format("drivers {} wants the DIR of a bundle", action));
+  }
+}
+
+std::optional<int> nitro_generation(const po::variables_map& values) {
+  if (!values.contains("nitro-generation")) {
+    return std::nullopt;
+  }
+  const int generation = values["nitro-generation"].as<int>();
+  if (generation < kOldestNitroGeneration || generation > kNewestNitroGeneration) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--nitro-generation cannot be {}: it is a number from {} on, 5 for "
+                            "Nitro v5",
+                            generation, kOldestNitroGeneration));
+  }
+  return generation;
+}
+
 void check_combinations(const Options& options) {
   const bool convert = options.command == Command::convert;
   if (options.sources.empty()) {
@@ -241,7 +295,16 @@ Options parse_options(const std::vector<std::string>& arguments) {
     require_one_of(kLists, "the table to list", options.list);
     return options;
   }
+  options.json = values.contains("json");
+  if (values.contains("driver-bundle")) {
+    options.driver_bundles = values["driver-bundle"].as<std::vector<std::string>>();
+  }
+  if (options.command == Command::drivers) {
+    take_drivers(options, std::move(words));
+    return options;
+  }
   options.sources = words;
+  options.target.nitro_generation = nitro_generation(values);
   options.source_format = text_of(values, "source-format");
   require_one_of(kSourceFormats, "--source-format", options.source_format);
   options.target.initramfs = choose(kStrategies, "initramfs", text_of(values, "initramfs"));
@@ -253,7 +316,6 @@ Options parse_options(const std::vector<std::string>& arguments) {
   options.output = text_of(values, "output");
   options.quiet = values.contains("quiet");
   options.strict = values.contains("strict");
-  options.json = values.contains("json");
   options.in_place = values.contains("in-place");
   options.overwrite = values.contains("overwrite");
   check_combinations(options);
@@ -266,7 +328,7 @@ std::string help_text(const std::string& command) {
     const CommandRow& row = require_command(command);
     out << "Usage:\n  " << row.usage << "\n\n"
         << row.heading << "\n\nExample:\n  " << row.example << "\n\n";
-    if (row.command == Command::list) {
+    if (row.command == Command::list || row.command == Command::drivers) {
       return out.str();
     }
     if (row.command == Command::convert) {

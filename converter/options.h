@@ -9,13 +9,28 @@
 
 namespace rehost {
 
-enum class Command { inspect, check, plan, convert, commit, rollback, list, help, version };
+enum class Command {
+  inspect,
+  check,
+  plan,
+  convert,
+  commit,
+  rollback,
+  drivers,
+  list,
+  help,
+  version
+};
+enum class DriversAction { list, verify, add };
 
 struct Options {
   Command command = Command::help;
-  std::string help_for;              // a command's name, or empty
-  std::string list;                  // "fixes", "left-behind", "distros", "errors", "formats"
-  std::vector<std::string> sources;  // in the machine's own disk order
+  std::string help_for;  // a command's name, or empty
+  std::string list;      // "fixes", "left-behind", "distros", "errors", "formats"
+  DriversAction drivers_action = DriversAction::list;
+  std::vector<std::string> modules;         // files for `drivers add`
+  std::vector<std::string> driver_bundles;  // directories, in the order given
+  std::vector<std::string> sources;         // in the machine's own disk order
   std::string source_format = "auto";
   bool json = false;
   std::string output;  // a directory

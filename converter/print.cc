@@ -25,6 +25,8 @@ std::string_view command_name(Command command) {
       return "commit";
     case Command::rollback:
       return "rollback";
+    case Command::drivers:
+      return "drivers";
     case Command::list:
       return "list";
     case Command::help:

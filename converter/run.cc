@@ -13,6 +13,7 @@
 
 #include "converter/conversion.h"
 #include "converter/core/error.h"
+#include "converter/drivers_command.h"
 #include "converter/fixes.h"
 #include "converter/json_events.h"
 #include "converter/options.h"
@@ -189,6 +190,8 @@ int run_rehost(const std::vector<std::string>& arguments) {
       case Command::list:
         std::fputs(table_text(options.list).c_str(), stdout);
         return 0;
+      case Command::drivers:
+        return run_drivers(options);
       default:
         return run_on_disks(options);
     }

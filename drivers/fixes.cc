@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "drivers/driver_bundle_plan.h"
 #include "drivers/initramfs_config.h"
 #include "drivers/initramfs_plan.h"
 #include "drivers/kernel_image.h"
@@ -18,6 +19,30 @@ const DriverState& nvme_of(const KernelDrivers& drivers) {
   return *std::find_if(drivers.states.begin(), drivers.states.end(), [](const DriverState& state) {
     return state.need == ModuleNeed::initramfs;
   });
+}
+
+const DriverState* outdated_of(const KernelDrivers& drivers) {
+  const auto found = std::find_if(drivers.states.begin(), drivers.states.end(),
+                                  [](const DriverState& state) { return state.outdated(); });
+  return found == drivers.states.end() ? nullptr : &*found;
+}
+
+// A driver that some or all Nitro instances do not take, unless the target is known to take it.
+void warn_of_age(FixResult& result, const KernelImage& kernel, const KernelDrivers& drivers,
+                 const Target& target) {
+  for (const DriverState& state : drivers.states) {
+    const NitroReach& reach = state.in_root ? state.root_reach : state.reach;
+    if (!reach.serves(target.nitro_generation.value_or(kEveryNitroGeneration))) {
+      result.warnings.push_back(
+          {state.module + "-too-old", kernel.release,
+           fmt::format("{}; {}", reach.why,
+                       reach.newest_generation == 0
+                           ? "give a driver bundle with a newer one"
+                           : fmt::format("start the instance with Nitro v{} or earlier, or give a "
+                                         "driver bundle and --nitro-generation",
+                                         reach.newest_generation))});
+    }
+  }
 }
 
 void warn_of_missing(FixResult& result, const KernelImage& kernel, const KernelDrivers& drivers) {
@@ -53,10 +78,12 @@ void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& k
   }
   const KernelDrivers drivers = read_kernel_drivers(guest, kernel);
   warn_of_missing(result, kernel, drivers);
+  warn_of_age(result, kernel, drivers, target);
   const DriverPlace nvme = nvme_of(drivers).place;
   const bool lacks_nvme = nvme == DriverPlace::in_root || nvme == DriverPlace::cannot_tell;
   const bool stale = drivers.initramfs && !stale_settings(guest, *drivers.initramfs).empty();
-  if (!lacks_nvme && !stale) {
+  const DriverState* outdated = outdated_of(drivers);
+  if (!lacks_nvme && !stale && outdated == nullptr) {
     return;
   }
   if (!kernel.initramfs || (!drivers.initramfs && !drivers.unreadable)) {
@@ -74,13 +101,17 @@ void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& k
   }
   const Initramfs* image = drivers.initramfs ? &*drivers.initramfs : nullptr;
   const StrategyChoice choice = choose_strategy(image, target.initramfs);
-  std::string reason =
-      lacks_nvme
-          ? fmt::format("kernel {} needs nvme in it to reach the disks of a Nitro instance; {}",
-                        kernel.release, choice.reason)
-          : fmt::format("it waits for a resume device that EC2 does not have; {}", choice.reason);
+  std::string reason = "it waits for a resume device that EC2 does not have";
+  if (lacks_nvme) {
+    reason = fmt::format("kernel {} needs nvme in it to reach the disks of a Nitro instance",
+                         kernel.release);
+  } else if (outdated != nullptr) {
+    reason = fmt::format("the {} in it would be loaded before the newer one of the system",
+                         outdated->module);
+  }
+  reason += "; " + choice.reason;
   if (choice.strategy == InitramfsStrategy::rebuild) {
-    if (!lacks_nvme) {
+    if (!lacks_nvme && outdated == nullptr) {
       return;  // half a minute of waiting is no reason to run the guest's own tool
     }
     plan_rebuild(result, guest, kernel, std::move(reason));
@@ -104,7 +135,12 @@ FixResult plan_initramfs_drivers(const GuestView& guest, const Inspection& inspe
   return result;
 }
 
-constexpr std::array<Fix, 2> kFixes{{
+constexpr std::array<Fix, 3> kFixes{{
+    {"driver-bundle", "Install the drivers that the guest lacks from the driver bundles",
+     "A kernel without a module that EC2 needs, or with an ENA that the target's generation of "
+     "Nitro refuses, gets the one built for exactly that kernel from --driver-bundle, under extra "
+     "(Red Hat) or updates, with the index of its modules. The guest's own modules stay.",
+     plan_driver_bundle},
     {"initramfs-config", "Have every later initramfs built with the drivers of EC2",
      "Lists nvme and ena in the configuration of initramfs-tools or dracut. Without it the next "
      "kernel update of the "

@@ -7,8 +7,8 @@
 
 namespace rehost {
 
-// In the order in which they are to run: the configuration for kernels to come, then the initramfs
-// of those that are here.
+// In the order in which they are to run: the modules themselves, the configuration for kernels to
+// come, then the initramfs of those that are here.
 std::span<const Fix> driver_fixes();
 
 }  // namespace rehost

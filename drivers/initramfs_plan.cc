@@ -56,7 +56,7 @@ std::vector<std::string> lacking_modules(const KernelDrivers& drivers) {
   for (const DriverState& state : drivers.states) {
     const bool lacks =
         state.place == DriverPlace::in_root || state.place == DriverPlace::cannot_tell;
-    if (lacks) {
+    if (lacks || state.outdated()) {
       names.push_back(state.module);
     }
   }
@@ -84,6 +84,11 @@ class Addition {
       names.emplace_back(module.name);
     }
     index_ = load_module_index(guest, kernel.modules_directory, IndexDetail::all, names);
+    for (const DriverState& state : drivers.states) {
+      if (state.outdated()) {
+        inside_.paths.erase(module_name(state.module));  // the index will name the newer one alone
+      }
+    }
   }
 
   InitramfsAddition plan() {

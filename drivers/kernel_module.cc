@@ -1,5 +1,7 @@
 #include "drivers/kernel_module.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -13,6 +15,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kEndings{".ko", ".ko.gz", ".ko.xz", ".ko.zst"};
 constexpr std::string_view kExport = "__ksymtab_";
+// include/linux/module_signature.h: the last bytes of a signed module.
+constexpr std::string_view kSignatureEnd = "~Module signature appended~\n";
 constexpr uint32_t kSectionWithoutBytes = 8;  // SHT_NOBITS
 constexpr uint32_t kMaxSections = 65536;
 
@@ -45,6 +49,7 @@ class Elf {
   }
 
   bool wide() const { return wide_; }
+  uint16_t machine() const { return static_cast<uint16_t>(number(bytes_, 18, 2)); }
 
   std::string_view section(std::string_view name) const {
     const auto found = std::find_if(sections_.begin(), sections_.end(),
@@ -173,6 +178,19 @@ std::vector<std::string> exported_symbols(const Elf& elf) {
 
 }  // namespace
 
+std::string elf_architecture(uint16_t machine) {
+  switch (machine) {
+    case 3:
+      return "i386";
+    case 62:
+      return "x86_64";
+    case 183:
+      return "aarch64";
+    default:
+      return fmt::format("elf-machine-{}", machine);
+  }
+}
+
 std::string module_name(std::string_view path) {
   const size_t slash = path.rfind('/');
   std::string name(slash == std::string_view::npos ? path : path.substr(slash + 1));
@@ -209,6 +227,8 @@ KernelModule parse_kernel_module(std::string_view file) {
     }
   }
   module.exported_symbols = exported_symbols(elf);
+  module.architecture = elf_architecture(elf.machine());
+  module.is_signed = bytes.ends_with(kSignatureEnd);
   return module;
 }
 

@@ -2,6 +2,7 @@
 // checked throughout.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,7 +23,13 @@ struct KernelModule {
   std::vector<std::string> aliases;
   std::map<std::string, std::string> parameter_types;  // "io_timeout" -> "uint"
   std::vector<std::string> exported_symbols;
+  std::string architecture;  // of the ELF header: "x86_64"
+  bool is_signed = false;    // a signature is appended; whose, only the kernel can tell
 };
+
+// What uname -m says on a machine of this ELF e_machine (elf.h): "x86_64", "aarch64", "i386", or
+// "elf-machine-N" for any other.
+std::string elf_architecture(uint16_t machine);
 
 // The name as the kernel has it, from a path or a name: "kernel/drivers/nvme/host/nvme-core.ko.xz"
 // -> "nvme_core".

@@ -91,6 +91,12 @@ class ModuleIndex {
 // and to write an index.
 enum class IndexDetail { dependencies, all };
 
+inline constexpr uint64_t kMaxIndexBytes = 64u << 20;  // of one file; ten times the usual
+
+// The files as they are; empty texts for those that are not there.
+ModuleIndexTexts read_index_texts(const GuestView& guest, const GuestPath& modules_directory,
+                                  IndexDetail detail);
+
 // Reads the index of a modules directory. When modules.dep is missing (depmod was never run) the
 // files are searched and asked themselves, but only `wanted` and what they depend on.
 ModuleIndex load_module_index(const GuestView& guest, const GuestPath& modules_directory,

@@ -12,7 +12,6 @@
 namespace rehost {
 namespace {
 
-constexpr uint64_t kMaxIndexBytes = 64u << 20;
 constexpr size_t kMaxDirectories = 20000;  // a kernel of a large distribution has a thousand
 
 std::string read_or_empty(const GuestView& guest, const GuestPath& path) {
@@ -119,23 +118,25 @@ void describe_module(IndexTextsAndBins& files, const ModuleIndex& index, const M
 
 }  // namespace
 
-ModuleIndex load_module_index(const GuestView& guest, const GuestPath& modules_directory,
-                              IndexDetail detail, std::span<const std::string> wanted) {
+ModuleIndexTexts read_index_texts(const GuestView& guest, const GuestPath& modules_directory,
+                                  IndexDetail detail) {
   const auto text = [&](std::string_view name) {
     return read_or_empty(guest, modules_directory / name);
   };
   const bool all = detail == IndexDetail::all;
-  const std::optional<std::string> dep =
-      guest.read(modules_directory / "modules.dep", kMaxIndexBytes);
-  ModuleIndexTexts texts{.dep = dep.value_or(""),
-                         .alias = all ? text("modules.alias") : "",
-                         .symbols = all ? text("modules.symbols") : "",
-                         .softdep = text("modules.softdep"),
-                         .devname = all ? text("modules.devname") : "",
-                         .builtin = text("modules.builtin"),
-                         .builtin_modinfo = text("modules.builtin.modinfo")};
-  ModuleIndex index(texts);
-  if (!dep) {
+  return {.dep = text("modules.dep"),
+          .alias = all ? text("modules.alias") : "",
+          .symbols = all ? text("modules.symbols") : "",
+          .softdep = text("modules.softdep"),
+          .devname = all ? text("modules.devname") : "",
+          .builtin = text("modules.builtin"),
+          .builtin_modinfo = text("modules.builtin.modinfo")};
+}
+
+ModuleIndex load_module_index(const GuestView& guest, const GuestPath& modules_directory,
+                              IndexDetail detail, std::span<const std::string> wanted) {
+  ModuleIndex index(read_index_texts(guest, modules_directory, detail));
+  if (index.modules().empty() && !is_file(guest, modules_directory / "modules.dep")) {
     add_from_files(index, guest, modules_directory, wanted);
   }
   return index;

@@ -51,6 +51,17 @@ class RootModules {
                        [&](const ModuleRecord* dependency) { return exists(*dependency); });
   }
 
+  // Of the module that is_loadable, or of the one that is built in.
+  std::string version(std::string_view name) const {
+    const ModuleRecord* module = index_.find(name);
+    if (module == nullptr) {
+      const std::vector<std::string> info = index_.builtin_info(name, "version");
+      return info.empty() ? "" : info.front();
+    }
+    const auto file = read_kernel_module(guest_, kernel_.modules_directory / module->path);
+    return file ? file->version : "";
+  }
+
  private:
   bool exists(const ModuleRecord& module) {
     const auto [place, is_new] = known_.try_emplace(module.path, false);
@@ -121,6 +132,17 @@ class InitramfsModules {
     });
   }
 
+  std::string version(std::string_view name) const {
+    const ModuleRecord* module = index_.find(name);
+    const auto bytes =
+        module == nullptr ? std::nullopt : initramfs_.read(directory_ + "/" + module->path);
+    try {
+      return bytes ? parse_kernel_module(*bytes).version : "";
+    } catch (const Error&) {
+      return "";  // damaged: no kernel loads it, and no version speaks against it
+    }
+  }
+
  private:
   bool is_there(std::string_view name) const {
     const ModuleRecord* module = index_.find(name);
@@ -162,6 +184,38 @@ void read_initramfs(KernelDrivers& drivers, const GuestView& guest, const Kernel
   }
 }
 
+ModuleIndex index_of_root(const GuestView& guest, const KernelImage& kernel) {
+  std::vector<std::string> names;
+  for (const RequiredModule& module : required_modules()) {
+    names.emplace_back(module.name);
+  }
+  return load_module_index(guest, kernel.modules_directory, IndexDetail::dependencies, names);
+}
+
+void find_states(KernelDrivers& drivers, const GuestView& guest, const KernelImage& kernel) {
+  RootModules root(guest, kernel, drivers.index);
+  std::optional<InitramfsModules> inside;
+  if (drivers.initramfs) {
+    inside.emplace(*drivers.initramfs, kernel.release);
+  }
+  for (const RequiredModule& module : required_modules()) {
+    DriverState state{.module = std::string(module.name), .need = module.need};
+    state.in_root = root.is_loadable(module.name);
+    state.place =
+        place_of(root.is_builtin(module), inside && inside->has(module.name, drivers.index),
+                 state.in_root, !drivers.unreadable);
+    const auto reach = [&](const std::string& version) {
+      return nitro_reach(module.name, version, kernel.release);
+    };
+    if (has_nitro_limits(module.name) && state.place != DriverPlace::missing) {
+      state.root_reach = reach(root.version(module.name));
+      state.reach = state.place == DriverPlace::in_initramfs ? reach(inside->version(module.name))
+                                                             : state.root_reach;
+    }
+    drivers.states.push_back(std::move(state));
+  }
+}
+
 }  // namespace
 
 std::span<const RequiredModule> required_modules() {
@@ -189,28 +243,18 @@ std::vector<DriverState> driver_states(const GuestView& guest, const Inspection&
   return read_kernel_drivers(guest, kernel).states;
 }
 
-KernelDrivers read_kernel_drivers(const GuestView& guest, const KernelImage& kernel) {
-  std::vector<std::string> names;
-  for (const RequiredModule& module : required_modules()) {
-    names.emplace_back(module.name);
-  }
+KernelDrivers read_root_drivers(const GuestView& guest, const KernelImage& kernel) {
   KernelDrivers drivers;
-  drivers.index =
-      load_module_index(guest, kernel.modules_directory, IndexDetail::dependencies, names);
+  drivers.index = index_of_root(guest, kernel);
+  find_states(drivers, guest, kernel);
+  return drivers;
+}
+
+KernelDrivers read_kernel_drivers(const GuestView& guest, const KernelImage& kernel) {
+  KernelDrivers drivers;
+  drivers.index = index_of_root(guest, kernel);
   read_initramfs(drivers, guest, kernel);
-  RootModules root(guest, kernel, drivers.index);
-  std::optional<InitramfsModules> inside;
-  if (drivers.initramfs) {
-    inside.emplace(*drivers.initramfs, kernel.release);
-  }
-  for (const RequiredModule& module : required_modules()) {
-    DriverState state{.module = std::string(module.name), .need = module.need};
-    state.in_root = root.is_loadable(module.name);
-    state.place =
-        place_of(root.is_builtin(module), inside && inside->has(module.name, drivers.index),
-                 state.in_root, !drivers.unreadable);
-    drivers.states.push_back(std::move(state));
-  }
+  find_states(drivers, guest, kernel);
   return drivers;
 }
 

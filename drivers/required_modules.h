@@ -11,6 +11,7 @@
 #include "converter/core/inspection.h"
 #include "drivers/initramfs.h"
 #include "drivers/module_index.h"
+#include "drivers/nitro_reach.h"
 
 namespace rehost {
 
@@ -43,7 +44,14 @@ struct DriverState {
   std::string module;
   ModuleNeed need = ModuleNeed::optional;
   DriverPlace place = DriverPlace::missing;
-  bool in_root = false;  // loadable from the root file system, whatever `place` says
+  bool in_root = false;        // loadable from the root file system, whatever `place` says
+  NitroReach reach = {};       // of the module that is loaded first
+  NitroReach root_reach = {};  // of the one in the root file system
+  // The root file system has a module for newer instances than the one that is loaded first.
+  bool outdated() const {
+    return place == DriverPlace::in_initramfs && in_root &&
+           root_reach.newest_generation > reach.newest_generation;
+  }
   friend bool operator==(const DriverState&, const DriverState&) = default;
 };
 
@@ -59,6 +67,8 @@ struct KernelDrivers {
   std::vector<DriverState> states;
 };
 KernelDrivers read_kernel_drivers(const GuestView& guest, const KernelImage& kernel);
+// Without its initramfs: what the root file system has, or the kernel built in.
+KernelDrivers read_root_drivers(const GuestView& guest, const KernelImage& kernel);
 
 // The directory of a kernel's modules inside an initramfs, links followed:
 // "usr/lib/modules/6.1.0-10-amd64". nullopt when it has none.

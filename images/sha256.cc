@@ -1,5 +1,6 @@
 #include "images/sha256.h"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include "converter/core/error.h"
@@ -15,6 +16,14 @@ Sha256 sha256(std::span<const std::byte> bytes) {
     throw Error(ErrorKind::internal, "libcrypto cannot compute a SHA-256");
   }
   return digest;
+}
+
+std::string to_hex(const Sha256& digest) {
+  std::string hex;
+  for (const std::byte byte : digest) {
+    hex += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+  }
+  return hex;
 }
 
 }  // namespace rehost

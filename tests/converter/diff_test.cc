@@ -25,6 +25,9 @@ TEST(Diff, MentionsAMissingLastNewline) {
 TEST(Diff, BytesThatAreNoTextAreNotPrinted) {
   const std::string diff = unified_diff(GuestPath("/n"), std::string_view("a\0b", 3), "text");
   EXPECT_NE(diff.find("binary: 3 bytes become 4"), std::string::npos) << diff;
+  EXPECT_EQ(unified_diff(GuestPath("/n"), std::nullopt, std::string_view("\0", 1)),
+            "--- /dev/null\n+++ b/n\nbinary: 1 bytes, sha256 "
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d\n");
 }
 
 }  // namespace

@@ -57,6 +57,35 @@ TEST(Options, NameWhatIsWrong) {
   EXPECT_NE(complaint({"plan", "--output"}).find("output"), std::string::npos);
 }
 
+TEST(Options, TakesSeveralBundlesAndAGeneration) {
+  const Options options = parse_options(
+      {"plan", "--driver-bundle", "a", "--driver-bundle=b", "--nitro-generation", "5", "disk.raw"});
+  EXPECT_EQ(options.driver_bundles, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(options.target.nitro_generation, 5);
+  EXPECT_EQ(options.sources, (std::vector<std::string>{"disk.raw"}));
+  EXPECT_FALSE(parse_options({"plan", "disk.raw"}).target.nitro_generation);
+  for (const char* wrong : {"1", "0", "-5", "100", "five"}) {
+    EXPECT_NE(complaint({"plan", "--nitro-generation", wrong, "a"}).find("nitro-generation"),
+              std::string::npos)
+        << wrong;
+  }
+}
+
+TEST(Options, DriversHasActionsOfItsOwn) {
+  const Options add = parse_options({"drivers", "add", "bundle", "ena.ko", "nvme.ko"});
+  EXPECT_EQ(add.command, Command::drivers);
+  EXPECT_EQ(add.drivers_action, DriversAction::add);
+  EXPECT_EQ(add.driver_bundles, (std::vector<std::string>{"bundle"}));
+  EXPECT_EQ(add.modules, (std::vector<std::string>{"ena.ko", "nvme.ko"}));
+  const Options list = parse_options({"drivers", "list", "--driver-bundle", "a", "b", "--json"});
+  EXPECT_EQ(list.drivers_action, DriversAction::list);
+  EXPECT_EQ(list.driver_bundles, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(list.json);
+  EXPECT_NE(complaint({"drivers"}).find("verify"), std::string::npos);
+  EXPECT_NE(complaint({"drivers", "verify"}).find("DIR"), std::string::npos);
+  EXPECT_NE(complaint({"drivers", "add", "bundle"}).find("module files"), std::string::npos);
+}
+
 TEST(Options, ConvertWantsOneKindOfOutput) {
   EXPECT_NE(complaint({"convert", "a"}).find("--in-place"), std::string::npos);
   EXPECT_NE(complaint({"convert", "a", "--in-place", "--output", "d"}).find("either"),
@@ -70,7 +99,7 @@ TEST(Options, AbbreviationsAreNoOptions) {
 
 TEST(Options, EveryCommandHasHelpWithAnExample) {
   for (const char* command :
-       {"inspect", "check", "plan", "convert", "commit", "rollback", "list"}) {
+       {"inspect", "check", "plan", "convert", "commit", "rollback", "drivers", "list"}) {
     const std::string text = help_text(command);
     EXPECT_NE(text.find("Example:\n  rehost " + std::string(command)), std::string::npos)
         << command;

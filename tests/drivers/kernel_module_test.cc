@@ -37,6 +37,18 @@ TEST(KernelModule, SaysWhatItsModinfoSays) {
   }
 }
 
+TEST(KernelModule, SaysItsArchitectureAndWhetherItIsSigned) {
+  std::string elf = make_module(kFields);
+  EXPECT_EQ(parse_kernel_module(elf).architecture, "x86_64");
+  EXPECT_FALSE(parse_kernel_module(elf).is_signed);
+  elf[18] = static_cast<char>(183);
+  elf += "...~Module signature appended~\n";
+  EXPECT_EQ(parse_kernel_module(elf).architecture, "aarch64");
+  EXPECT_TRUE(parse_kernel_module(compress(Codec::xz, elf)).is_signed);
+  EXPECT_EQ(elf_architecture(3), "i386");
+  EXPECT_EQ(elf_architecture(21), "elf-machine-21");
+}
+
 TEST(KernelModule, IsReadInEveryCompression) {
   const std::string elf = make_module(kFields);
   for (const Codec codec : {Codec::gzip, Codec::xz, Codec::zstd}) {

@@ -142,12 +142,18 @@ inline std::vector<ArchiveEntry> debian_initramfs(std::string_view release = kRe
   return entries;
 }
 
+// What the modules of these guests' kernels say that they were built for.
+inline std::string vermagic_of(std::string_view release) {
+  return std::string(release) + " SMP preempt mod_unload modversions ";
+}
+
 inline void add_modules(MemoryGuest& guest, const std::string& release) {
   const std::string modules = "/usr/lib/modules/" + release + "/";
   const auto add = [&](const std::string& path, const std::string& text) {
     guest.add_file(modules + path, text);
   };
-  add("kernel/fs/ext4/ext4.ko", make_module({"name=ext4", "alias=fs-ext4", "depends="}));
+  add("kernel/fs/ext4/ext4.ko",
+      make_module({"name=ext4", "alias=fs-ext4", "depends=", "vermagic=" + vermagic_of(release)}));
   add("kernel/drivers/nvme/host/nvme-core.ko",
       make_module({"name=nvme_core", "parmtype=io_timeout:uint", "depends=t10-pi"},
                   {"nvme_init_ctrl"}));

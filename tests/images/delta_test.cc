@@ -100,20 +100,12 @@ TEST_F(Delta, CutOrDamagedItIsRefused) {
 }
 
 TEST(Sha256, KnowsTheKnownAnswers) {
-  const auto hex = [](const Sha256& hash) {
-    std::string text;
-    for (const std::byte byte : hash) {
-      text += "0123456789abcdef"[std::to_integer<int>(byte) >> 4];
-      text += "0123456789abcdef"[std::to_integer<int>(byte) & 15];
-    }
-    return text;
-  };
-  EXPECT_EQ(hex(sha256({})), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(to_hex(sha256({})), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   const std::string two_chunks = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-  EXPECT_EQ(hex(sha256(std::as_bytes(std::span(two_chunks)))),
+  EXPECT_EQ(to_hex(sha256(std::as_bytes(std::span(two_chunks)))),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   // The zero block of EBS, B4VNL+8pega6gWheZgwzLeNtXRjVRpJ9MNqtbX/aFUE= in base64.
-  EXPECT_EQ(hex(sha256(Bytes(kBlockSize))),
+  EXPECT_EQ(to_hex(sha256(Bytes(kBlockSize))),
             "07854d2fef297a06ba81685e660c332de36d5d18d546927d30daad6d7fda1541");
 }
 
