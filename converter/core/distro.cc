@@ -8,6 +8,13 @@ namespace {
 // clang-format off
 constexpr Distro kDistros[] = {
     {"debian", "Debian", DistroFamily::debian, "9", "debian", "initramfs-tools", "ifupdown, systemd-networkd, netplan", "boot"},
+    {"rhel", "Red Hat Enterprise Linux", DistroFamily::redhat, "5", "redhat", "dracut", "network-scripts, NetworkManager", "fixture"},
+    {"centos", "CentOS", DistroFamily::redhat, "5", "centos", "dracut", "network-scripts, NetworkManager", "fixture"},
+    {"rocky", "Rocky Linux", DistroFamily::redhat, "8", "rocky", "dracut", "NetworkManager", "fixture"},
+    {"almalinux", "AlmaLinux", DistroFamily::redhat, "8", "almalinux", "dracut", "NetworkManager", "fixture"},
+    {"ol", "Oracle Linux", DistroFamily::redhat, "5", "redhat", "dracut", "network-scripts, NetworkManager", "fixture"},
+    {"fedora", "Fedora", DistroFamily::redhat, "20", "fedora", "dracut", "network-scripts, NetworkManager", "fixture"},
+    {"amzn", "Amazon Linux", DistroFamily::redhat, "", "amzn", "dracut", "network-scripts, systemd-networkd", "fixture"},
 };
 // clang-format on
 

@@ -49,6 +49,8 @@ std::vector<Module> nvme_modules(NvmeLayout layout) {
   switch (layout) {
     case NvmeLayout::none:
       return {};
+    case NvmeLayout::kmod:
+      return {{"extra/nvme/nvme", {}, {std::string(kNvmeAlias)}}};
     case NvmeLayout::block:
       return {
           {"kernel/drivers/block/nvme", {}, {std::string(kNvmeAlias), "parmtype=io_timeout:byte"}}};

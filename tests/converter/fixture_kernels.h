@@ -15,6 +15,7 @@ namespace rehost {
 // How the NVMe driver is cut into modules.
 enum class NvmeLayout {
   none,         // Linux before 3.3, EL 5
+  kmod,         // extra/nvme/nvme.ko, built for a kernel that has none of its own
   block,        // drivers/block/nvme.ko, parameter io_timeout of type byte: EL 6, Linux before 4.4
   host_byte,    // drivers/nvme/host/nvme{-core,}.ko, io_timeout a byte: Linux 4.4 to 4.14
   host,         // the same with io_timeout a uint: EL 7, Linux 4.15 and newer
