@@ -155,6 +155,12 @@ Counted look_at_counted_names(const Inspection& inspection, std::span<const Name
   return counted;
 }
 
+// The temporary disk of an Azure machine: names of cloud-init and of waagent. It belongs to the
+// host that the machine ran on.
+bool stays_behind(std::string_view stem) {
+  return stem == "/dev/disk/cloud/azure_resource" || stem == "/dev/disk/azure/resource";
+}
+
 }  // namespace
 
 NameMap::NameMap(const Inspection& inspection, std::span<const NamedUse> uses)
@@ -176,7 +182,8 @@ NameMap::NameMap(const Inspection& inspection, std::span<const NamedUse> uses)
 void NameMap::judge_links(std::span<const NamedUse> uses) {
   for (const NamedUse& use : uses) {
     const std::optional<DiskName> name = parse_disk_name(use.name);
-    if (!name || !name->family.empty() || verdicts_.contains(name->stem)) {
+    if (!name || !name->family.empty() || verdicts_.contains(name->stem) ||
+        stays_behind(name->stem)) {
       continue;
     }
     const std::vector<size_t> fitting = fitting_volumes(*inspection_, uses, name->stem);
@@ -222,7 +229,9 @@ NameMap::Verdict NameMap::verdict_of(const std::string& stem) const {
   }
   const std::optional<DiskName> name = parse_disk_name(stem);
   Verdict verdict;
-  if (name && !name->family.empty()) {
+  if (stays_behind(stem)) {
+    verdict.not_given = true;
+  } else if (name && !name->family.empty()) {
     verdict.not_given = name->position >= inspection_->volumes.size();
     if (!verdict.not_given) {
       verdict.volume = name->position;

@@ -45,6 +45,9 @@ void insert_command_before(std::string_view text, const ScriptCommand& command,
 void use_serial_terminal(GrubDefaults& defaults) {
   const std::string both =
       defaults.value("GRUB_TERMINAL");  // when set, it rules over the other two
+  if (has_word(split_words(both), "ec2-console")) {
+    return;  // Amazon Linux: its 00_header writes the serial port and both terminals for it
+  }
   const std::string input = both.empty() ? defaults.value("GRUB_TERMINAL_INPUT") : both;
   const std::string output = both.empty() ? defaults.value("GRUB_TERMINAL_OUTPUT") : both;
   if (!has_serial(input) || !has_serial(output)) {

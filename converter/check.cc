@@ -281,6 +281,9 @@ Answer ask_io_timeout(const Facts& facts) {
     return {Verdict::cannot_tell, "the boot loader's default entry is not known"};
   }
   const std::string& wanted = facts.default_kernel->io_timeout_argument;
+  if (wanted.empty()) {
+    return {Verdict::yes, "nvme of this kernel has no timeout that can be set"};
+  }
   const std::string name = wanted.substr(0, wanted.find('='));
   const std::optional<std::string> value = facts.default_arguments().last_value(name);
   if (!value) {

@@ -142,7 +142,8 @@ constexpr std::array<Fix, 3> kFixes{{
      "(Red Hat) or updates, with the index of its modules. The guest's own modules stay.",
      plan_driver_bundle},
     {"initramfs-config", "Have every later initramfs built with the drivers of EC2",
-     "Lists nvme and ena in the configuration of initramfs-tools or dracut. Without it the next "
+     "Lists nvme and ena in the configuration of initramfs-tools, dracut or mkinitrd. Without it "
+     "the next "
      "kernel update of the "
      "guest would build an initramfs that lacks them.",
      plan_initramfs_config},

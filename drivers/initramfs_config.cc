@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "drivers/mkinitrd.h"
 #include "drivers/required_modules.h"
 
 namespace rehost {
@@ -150,6 +151,24 @@ std::optional<Edit> plan_dracut(const GuestView& guest, std::vector<std::string>
   return edit_of(kDracutFile, old, std::move(text), drivers, "dracut");
 }
 
+// The list is of what the root file system needs: a card's driver is loaded when the system runs.
+std::optional<Edit> plan_mkinitrd(const GuestView& guest, Mkinitrd tool,
+                                  std::vector<std::string> drivers) {
+  std::erase_if(drivers, [](const std::string& driver) {
+    return std::any_of(required_modules().begin(), required_modules().end(),
+                       [&](const RequiredModule& module) {
+                         return module.name == driver && module.need != ModuleNeed::initramfs;
+                       });
+  });
+  const std::string_view file = mkinitrd_file(tool);
+  const std::optional<std::string> old = guest.read(GuestPath(file));
+  std::string text = with_mkinitrd_modules(tool, old.value_or(""), drivers);
+  if (old ? text == *old : text.empty()) {
+    return std::nullopt;
+  }
+  return edit_of(file, old, std::move(text), drivers, "mkinitrd");
+}
+
 }  // namespace
 
 std::optional<std::vector<std::string>> rebuild_command(const GuestView& guest,
@@ -162,7 +181,8 @@ std::optional<std::vector<std::string>> rebuild_command(const GuestView& guest,
     // The image and the release as words: --kver came later than dracut 004 of EL6.
     return std::vector<std::string>{dracut->str(), "-f", kernel.initramfs->str(), kernel.release};
   }
-  return std::nullopt;
+  const std::optional<Mkinitrd> mkinitrd = dracut ? std::nullopt : find_mkinitrd(guest);
+  return mkinitrd ? mkinitrd_command(*mkinitrd, kernel) : std::nullopt;
 }
 
 std::string with_listed_modules(std::string_view text, const std::vector<std::string>& modules) {
@@ -206,8 +226,10 @@ FixResult plan_initramfs_config(const GuestView& guest, const Inspection& inspec
                                 const Target& /*target*/) {
   const bool initramfs_tools = find_update_initramfs(guest).has_value();
   const bool dracut = find_dracut(guest).has_value();
+  const std::optional<Mkinitrd> mkinitrd =
+      initramfs_tools || dracut ? std::nullopt : find_mkinitrd(guest);
   FixResult result;
-  if (!initramfs_tools && !dracut) {
+  if (!initramfs_tools && !dracut && !mkinitrd) {
     return result;
   }
   const std::vector<std::string> drivers = drivers_to_configure(guest, inspection);
@@ -215,7 +237,9 @@ FixResult plan_initramfs_config(const GuestView& guest, const Inspection& inspec
   if (edit) {
     result.edits.push_back(std::move(*edit));
   }
-  edit = dracut ? plan_dracut(guest, drivers) : std::nullopt;
+  edit = dracut     ? plan_dracut(guest, drivers)
+         : mkinitrd ? plan_mkinitrd(guest, *mkinitrd, drivers)
+                    : std::nullopt;
   if (edit) {
     result.edits.push_back(std::move(*edit));
   }

@@ -23,7 +23,8 @@ std::string with_listed_modules(std::string_view text, const std::vector<std::st
 // Words of add_drivers and force_drivers in a dracut configuration file.
 std::vector<std::string> dracut_drivers(std::string_view text);
 
-// Plans the lines in /etc/initramfs-tools/modules, or /etc/dracut.conf.d/rehost.conf.
+// Plans the lines in /etc/initramfs-tools/modules, /etc/dracut.conf.d/rehost.conf, or the list of
+// mkinitrd.
 FixResult plan_initramfs_config(const GuestView& guest, const Inspection& inspection,
                                 const Target& target);
 

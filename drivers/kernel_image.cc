@@ -109,6 +109,7 @@ void find_boot_files(const GuestView& guest, const Listing& boot, std::span<cons
 }
 
 // The type of a module's io_timeout parameter: asked of the file, or of modules.builtin.modinfo.
+// "" when the file says that it has none; nullopt when there is nothing to be asked.
 std::optional<std::string> io_timeout_type(const GuestView& guest, const GuestPath& directory,
                                            const ModuleIndex& index, std::string_view module) {
   constexpr std::string_view kParameter = "io_timeout";
@@ -127,19 +128,24 @@ std::optional<std::string> io_timeout_type(const GuestView& guest, const GuestPa
     return std::nullopt;
   }
   const auto found = file->parameter_types.find(std::string(kParameter));
-  return found == file->parameter_types.end() ? std::nullopt : std::optional(found->second);
+  return found == file->parameter_types.end() ? "" : found->second;
 }
 
 std::string io_timeout_of(const GuestView& guest, const KernelImage& kernel) {
   const std::array<std::string, 2> modules{"nvme_core", "nvme"};
   const ModuleIndex index =
       load_module_index(guest, kernel.modules_directory, IndexDetail::dependencies, modules);
+  bool has_none = false;
   for (const std::string& module : modules) {
-    if (const auto type = io_timeout_type(guest, kernel.modules_directory, index, module)) {
+    const auto type = io_timeout_type(guest, kernel.modules_directory, index, module);
+    if (type && !type->empty()) {
       return io_timeout_argument(module, *type);
     }
+    has_none = has_none || type;
   }
-  return io_timeout_argument(kernel.release);
+  // The nvme of EL 6.5 has no such parameter, and 2.6.32 does not load a module with one that it
+  // does not know.
+  return has_none ? "" : io_timeout_argument(kernel.release);
 }
 
 // The number at the start of a text, and the text behind it. Digits beyond 18 do not count.

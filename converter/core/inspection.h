@@ -69,7 +69,8 @@ struct KernelImage {
   std::optional<GuestPath> initramfs;
   bool is_default = false;  // the boot loader starts this one when nobody touches a key
   std::string
-      io_timeout_argument;  // "nvme_core.io_timeout=4294967295": what its own NVMe module accepts
+      io_timeout_argument;  // "nvme_core.io_timeout=4294967295": what its own NVMe module accepts;
+                            // empty when it has no such parameter
 };
 
 struct OsRelease {

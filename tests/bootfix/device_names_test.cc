@@ -243,6 +243,17 @@ TEST(NameMap, TheOnlyDiskIsEveryStem) {
   EXPECT_EQ(meaning(NameMap(inspection), "/dev/disk/by-id/google-boot-part1"), "UUID=abc");
 }
 
+// With one disk its partition 1, the ESP of the machine, would fit.
+TEST(NameMap, TheTemporaryDiskOfAzureStaysThere) {
+  const Inspection inspection = machine_with(
+      {partition_of(0, 2, "xfs", std::string(kRootUuid)), partition_of(0, 1, "vfat", "2F6D-9A41")});
+  const NamedUse use{"/dev/disk/cloud/azure_resource-part1", "auto", DeviceName()};
+  EXPECT_EQ(meaning(NameMap(inspection, std::span(&use, 1)), use.name, "auto"),
+            "not given: /dev/disk/cloud/azure_resource");
+  EXPECT_EQ(meaning(NameMap(inspection), "/dev/disk/azure/resource-part1"),
+            "not given: /dev/disk/azure/resource");
+}
+
 TEST(NameMap, ARootOnAnotherDiskThanItsNameSaysPutsAllNamesInDoubt) {
   const Inspection inspection = two_disks();
   const std::vector<NamedUse> uses = {{"/dev/sdb1", "ext4", inspection.root},

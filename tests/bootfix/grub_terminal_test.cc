@@ -38,6 +38,11 @@ TEST(GrubTerminal, LeavesASerialTerminalAlone) {
   EXPECT_EQ(settings(apart), apart);
 }
 
+TEST(GrubTerminal, TheTerminalOfAmazonLinuxIsASerialOne) {
+  const std::string text = "GRUB_TERMINAL=\"ec2-console\"\nGRUB_X86_USE_32BIT=\"true\"\n";
+  EXPECT_EQ(settings(text), text);
+}
+
 TEST(GrubTerminal, Ec2HasOneSerialPort) {
   EXPECT_EQ(settings("GRUB_TERMINAL=serial\nGRUB_SERIAL_COMMAND=\"serial --unit=1\"\n"),
             "GRUB_TERMINAL=serial\nGRUB_SERIAL_COMMAND=\"serial --speed=115200\"\n");

@@ -50,7 +50,7 @@ std::vector<Module> nvme_modules(NvmeLayout layout) {
     case NvmeLayout::none:
       return {};
     case NvmeLayout::kmod:
-      return {{"extra/nvme/nvme", {}, {std::string(kNvmeAlias)}}};
+      return {{"extra/nvme/nvme", {}, {std::string(kNvmeAlias), "parmtype=io_timeout:byte"}}};
     case NvmeLayout::block:
       return {
           {"kernel/drivers/block/nvme", {}, {std::string(kNvmeAlias), "parmtype=io_timeout:byte"}}};
