@@ -17,6 +17,10 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 // "6.1.0-10-amd64", not "kabi-current" (kernel-abi-whitelists) and not a copy that somebody set
 // aside.
 bool is_release(std::string_view name) {
@@ -207,6 +211,9 @@ int compare_releases(std::string_view a, std::string_view b) {
       if (left != right) {
         return left < right ? -1 : 1;
       }
+    } else if (is_digit(a.front()) != is_digit(b.front()) &&
+               (is_letter(a.front()) || is_letter(b.front()))) {
+      return is_digit(a.front()) ? 1 : -1;  // 553.16.1.el8 came after 553.el8, as rpm has it
     } else if (a.front() != b.front()) {
       return static_cast<unsigned char>(a.front()) < static_cast<unsigned char>(b.front()) ? -1 : 1;
     } else {

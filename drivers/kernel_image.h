@@ -23,8 +23,8 @@ std::string io_timeout_argument(std::string_view module, std::string_view parame
 // For a kernel whose module cannot be asked.
 std::string io_timeout_argument(std::string_view release);
 
-// Natural order: runs of digits compare as numbers, so 6.1.0-9 is older than 6.1.0-10. Negative:
-// `a` is older.
+// Natural order: runs of digits compare as numbers, so 6.1.0-9 is older than 6.1.0-10, and a letter
+// is older than a number (rpm). Negative: `a` is older.
 int compare_releases(std::string_view a, std::string_view b);
 
 }  // namespace rehost

@@ -134,6 +134,8 @@ TEST(CompareReleases, CountsNumbersAsNumbers) {
   EXPECT_EQ(compare_releases("6.1", "6.1"), 0);
   EXPECT_LT(compare_releases("6.1", "6.1.1"), 0);
   EXPECT_NE(compare_releases("99999999999999999999999999", "x"), 0);
+  EXPECT_LT(compare_releases("4.18.0-553.el8_10.x86_64", "4.18.0-553.16.1.el8_10.x86_64"), 0);
+  EXPECT_GT(compare_releases("6.1.0-1-amd64", "6.1.0-rc7-amd64"), 0);
 }
 
 }  // namespace
