@@ -77,7 +77,8 @@ class DhcpcdRewriter {
       return is_static(split_words(content_of(conf_, line)));
     });
     for (const Line& line : block.lines) {
-      if (any && goes_with_static(split_words(content_of(conf_, line)))) {
+      const std::vector<std::string> words = split_words(content_of(conf_, line));
+      if (words[0] == "nogateway" || (any && goes_with_static(words))) {
         drop(line, block.name);
       }
     }

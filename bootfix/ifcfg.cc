@@ -31,6 +31,7 @@ constexpr IfcfgDialect kNetworkScripts = {
     .route_files = kRouteFiles,
     .routes = "",
     .global_file = "/etc/sysconfig/network",
+    .name_server_file = "",
 };
 
 constexpr IfcfgDialect kIfcfgRh = {
@@ -46,6 +47,7 @@ constexpr IfcfgDialect kIfcfgRh = {
     .route_files = kRouteFiles,
     .routes = "",
     .global_file = kNetworkScripts.global_file,
+    .name_server_file = "",
 };
 
 bool has_network_scripts(const GuestView& guest) {

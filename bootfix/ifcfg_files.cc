@@ -32,6 +32,12 @@ bool is_ifcfg_name(std::string_view name) {
                       [&](std::string_view copy) { return name.ends_with(copy); });
 }
 
+bool is_no(std::string_view value) {
+  const std::string lower = lower_case(value);
+  return lower == "no" || lower == "false" || lower == "off" || lower == "n" || lower == "f" ||
+         lower == "0";
+}
+
 bool has_any_prefix(std::string_view name, std::span<const std::string_view> prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(),
                      [&](std::string_view prefix) { return name.starts_with(prefix); });
@@ -56,6 +62,20 @@ bool is_pin(std::string_view name) {
 bool is_name_server(std::string_view name) {
   return name == "DOMAIN" || name == "SEARCH" ||
          (name.starts_with("DNS") && all_digits(name.substr(3)));
+}
+
+// A card beside the one that led out of the old network. On EC2 it may be the only one.
+bool refuses_default_route(const ShellAssignment& assignment) {
+  constexpr std::array<std::string_view, 3> kNames = {
+      "DEFROUTE", "PEERROUTES",       // Red Hat
+      "DHCLIENT_SET_DEFAULT_ROUTE"};  // SUSE: ifcfg-dhcp(5)
+  return std::find(kNames.begin(), kNames.end(), assignment.name) != kNames.end() &&
+         is_no(assignment.value);
+}
+
+// PEERDNS=no beside a static address keeps the name servers of the file, which go with the address.
+bool refuses_name_servers(const ShellAssignment& assignment) {
+  return assignment.name == "PEERDNS" && is_no(assignment.value);
 }
 
 bool is_dhcp(std::string_view value) {
@@ -105,7 +125,9 @@ bool is_built_on_card(const IfcfgDialect& dialect, const IfcfgFile& ifcfg,
 }
 
 bool is_card(const IfcfgDialect& dialect, const IfcfgFile& ifcfg) {
-  if (is_physical_interface(ifcfg.device)) {
+  // ifcfg-eth0-range0: the ifup-aliases of Red Hat gives eth0 a range of addresses.
+  const std::string_view device = ifcfg.device;
+  if (is_physical_interface(device.substr(0, device.find("-range")))) {
     return true;
   }
   if (!dialect.has_device) {  // SLES 10 and 11 have the MAC address in the name of the file
@@ -153,6 +175,11 @@ class Assigner {
 
   void remove(const ShellAssignment& assignment) {
     edits_.remove(assignment.line_begin, assignment.next_line);
+  }
+
+  void clear(const ShellAssignment& assignment) {
+    edits_.replace(assignment.appends ? assignment.line_begin : assignment.value_begin,
+                   assignment.value_end, assignment.appends ? assignment.name + "=\"\"" : "\"\"");
   }
 
   void set(std::string_view name, std::string_view value) {
@@ -247,6 +274,7 @@ class IfcfgPlanner {
     if (files_.cards.empty()) {
       return {};
     }
+    plan_name_servers();
     for (const IfcfgFile& ifcfg : files_.built_on_cards) {
       stop(ifcfg);
     }
@@ -336,22 +364,62 @@ class IfcfgPlanner {
            });
   }
 
-  void plan_global_file() {
-    if (dialect_.global_file.empty()) {
-      return;
-    }
-    const GuestPath path(dialect_.global_file);
-    const std::optional<TextFile> text = read_text_file(guest_, path);
+  // A file that a shell reads, with settings for all interfaces; "" names none.
+  std::optional<NetworkFile> settings_file(std::string_view path) const {
+    const std::optional<TextFile> text =
+        path.empty() ? std::nullopt : read_text_file(guest_, GuestPath(path));
     if (!text || !all_closed(parse_shell_assignments(text->content))) {
+      return std::nullopt;
+    }
+    return NetworkFile{.path = GuestPath(path),
+                       .real = text->path,
+                       .link = std::nullopt,
+                       .content = text->content};
+  }
+
+  // Goes in front of the files of the cards, which say whether the addresses were static.
+  void plan_name_servers() {
+    const auto is_static = [](const IfcfgFile& ifcfg) {
+      const std::string_view text = ifcfg.file.content;
+      return ifcfg.started && !is_dhcp(ifcfg_value(text, "BOOTPROTO")) &&
+             !ifcfg_value(text, "IPADDR").empty();
+    };
+    if (std::none_of(files_.cards.begin(), files_.cards.end(), is_static) &&
+        std::none_of(files_.built_on_cards.begin(), files_.built_on_cards.end(), is_static)) {
       return;
     }
-    const NetworkFile file{
-        .path = path, .real = text->path, .link = std::nullopt, .content = text->content};
+    const std::optional<NetworkFile> file = settings_file(dialect_.name_server_file);
+    if (!file) {
+      return;
+    }
+    Assigner assigner(dialect_, file->content);
+    std::vector<std::string> dropped;
+    for (const ShellAssignment& assignment : assigner.assignments()) {
+      const bool names = assignment.name == "NETCONFIG_DNS_STATIC_SERVERS" ||
+                         assignment.name == "NETCONFIG_DNS_STATIC_SEARCHLIST";
+      if (names && !assignment.value.empty()) {
+        assigner.clear(assignment);
+        dropped.push_back(as_written(assignment));
+      }
+    }
+    if (!dropped.empty()) {
+      plan_rewrite_with_copy(result_, guest_, dialect_.fix, *file, assigner.text());
+      warn_set_aside(result_, *file, "name servers", dropped, "those of EC2 come by DHCP");
+    }
+  }
+
+  void plan_global_file() {
+    const std::optional<NetworkFile> settings = settings_file(dialect_.global_file);
+    if (!settings) {
+      return;
+    }
+    const NetworkFile& file = *settings;
     Assigner assigner(dialect_, file.content);
     std::vector<std::string> dropped;
     for (const ShellAssignment& assignment : assigner.assignments()) {
       if (assignment.name == "GATEWAY" || assignment.name == "GATEWAYDEV" ||
-          assignment.name == "IPV6_DEFAULTGW" || assignment.name == "IPV6_DEFAULTDEV") {
+          assignment.name == "IPV6_DEFAULTGW" || assignment.name == "IPV6_DEFAULTDEV" ||
+          refuses_default_route(assignment)) {
         assigner.remove(assignment);
         dropped.push_back(as_written(assignment));
       }
@@ -392,7 +460,8 @@ std::string ifcfg_with_dhcp(const IfcfgDialect& dialect, std::string_view text,
   for (const ShellAssignment& assignment : assigner.assignments()) {
     const std::string& name = assignment.name;
     const bool unfit =
-        is_static_address(name) || is_pin(name) || (!dhcp && is_name_server(name)) ||
+        is_static_address(name) || is_pin(name) || refuses_default_route(assignment) ||
+        (!dhcp && (is_name_server(name) || refuses_name_servers(assignment))) ||
         (dialect.has_device && !dialect.needs_eth0 &&
          (name == "DEVICE" || (name == "NM_CONTROLLED" && !is_yes(assignment.value))));
     if (unfit && !assignment.value.empty()) {  // YaST writes IPADDR='' beside dhcp

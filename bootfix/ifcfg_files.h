@@ -25,16 +25,20 @@ struct IfcfgDialect {
   std::string_view stop_value;   // no
   bool (*starts)(std::string_view value);         // brought up by itself; "": it does not say
   std::span<const std::string_view> route_files;  // prefixes of files of static routes
-  std::string_view routes;       // a file of static routes for all interfaces; "": none
-  std::string_view global_file;  // may hold a GATEWAY for all interfaces; "": none
+  std::string_view routes;  // a file of static routes for all interfaces; "": none
+  // Settings for all interfaces, with a default route or the refusal of one; "": none.
+  std::string_view global_file;
+  // Settings of netconfig(8), with the name servers that go with static addresses; "": none.
+  std::string_view name_server_file;
 };
 
 // The one word for a value of the file: what the last assignment says; "": none.
 std::string ifcfg_value(std::string_view text, std::string_view name);
 
-// Takes the static addresses, the MAC address and a bond or bridge above away, and lets the card
-// ask DHCP. What is taken away: in `dropped`, as written. All other lines come back byte for byte;
-// a file that asks DHCP already, and holds for any card, comes back unchanged.
+// Takes the static addresses, the MAC address, a bond or bridge above and the refusal of a default
+// route away, and lets the card ask DHCP. What is taken away: in `dropped`, as written. All other
+// lines come back byte for byte; a file that asks DHCP already, and holds for any card, comes back
+// unchanged.
 std::string ifcfg_with_dhcp(const IfcfgDialect& dialect, std::string_view text,
                             std::vector<std::string>& dropped);
 

@@ -20,22 +20,69 @@ bool brings_up(std::string_view word) {
   return word == "auto" || word.starts_with("allow-");
 }
 
-// Options of a DHCP stanza that hold on any machine.
+bool is_self_configuring(const InterfaceStanza& stanza) {
+  return stanza.method == "dhcp" || stanza.method == "auto";
+}
+
+bool is_hook(std::string_view option) {
+  constexpr std::array<std::string_view, 6> kHooks = {"pre-up", "up",       "post-up",
+                                                      "down",   "pre-down", "post-down"};
+  return std::find(kHooks.begin(), kHooks.end(), option) != kHooks.end();
+}
+
+// A word of a command line: what it would be called as a program, without path and shell signs.
+std::string_view program_of(std::string_view word) {
+  constexpr std::string_view kSigns = "()`;&|$\"'";
+  const size_t begin = word.find_first_not_of(kSigns);
+  if (begin == std::string_view::npos) {
+    return "";
+  }
+  word = word.substr(begin, word.find_last_not_of(kSigns) - begin + 1);
+  const size_t slash = word.rfind('/');
+  return slash == std::string_view::npos ? word : word.substr(slash + 1);
+}
+
+// Also inside of a word: /proc/sys/net/ipv4/conf/ens18/rp_filter.
+bool mentions(std::string_view word, std::string_view name) {
+  const auto is_part_of_name = [](char c) { return isalnum(static_cast<unsigned char>(c)) != 0; };
+  for (size_t at = word.find(name); at != std::string_view::npos; at = word.find(name, at + 1)) {
+    const size_t behind = at + name.size();
+    if ((at == 0 || !is_part_of_name(word[at - 1])) &&
+        (behind == word.size() || !is_part_of_name(word[behind]))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Commands about addresses, routes and links of the old network. One that fails before the card is
+// up keeps it down.
+bool configures_network(const std::vector<std::string>& words) {
+  constexpr std::array<std::string_view, 9> kPrograms = {
+      "ip", "route", "ifconfig", "arp", "arping", "vconfig", "brctl", "bridge", "ifenslave"};
+  return std::any_of(words.begin() + 1, words.end(), [&](const std::string& word) {
+    return std::find(kPrograms.begin(), kPrograms.end(), program_of(word)) != kPrograms.end();
+  });
+}
+
+// Options that hold on any machine: all of a DHCP stanza but those that name the card; of another
+// stanza its hooks, as long as they have nothing to do with its addresses. A firewall is not lost
+// with an address.
 bool survives(std::string_view text, const InterfaceStanza& stanza, const InterfacesLine& option) {
   const std::vector<std::string> words = words_of(text, option);
   const bool pins_mac = words[0] == "hwaddress";
   const bool names_card = stanza.name != "eth0" &&
-                          std::find(words.begin() + 1, words.end(), stanza.name) != words.end();
-  return !pins_mac && !names_card;
+                          std::any_of(words.begin() + 1, words.end(), [&](const std::string& word) {
+                            return mentions(word, stanza.name);
+                          });
+  const bool holds =
+      is_self_configuring(stanza) || (is_hook(words[0]) && !configures_network(words));
+  return holds && !pins_mac && !names_card;
 }
 
 bool is_card(const InterfaceStanza& stanza) {
   return is_physical_interface(stanza.name) &&
          (stanza.family == "inet" || stanza.family == "inet6");
-}
-
-bool is_self_configuring(const InterfaceStanza& stanza) {
-  return stanza.method == "dhcp" || stanza.method == "auto";
 }
 
 // The words that end up in the warning: "address 10.0.0.5/24, gateway 10.0.0.1".
@@ -134,11 +181,12 @@ class DhcpRewriter {
     }
     std::vector<InterfacesLine> dropped;
     for (const InterfacesLine& option : stanza.options) {
-      if (!is_self_configuring(stanza) || !survives(text_, stanza, option)) {
+      if (!survives(text_, stanza, option)) {
         edits.remove(option.begin, option.next);
         dropped.push_back(option);
       }
     }
+    warn_of_hooks(stanza, dropped);
     if (!dropped.empty()) {
       warn_set_aside(stanza, dropped, "eth0 asks DHCP instead");
     }
@@ -149,7 +197,25 @@ class DhcpRewriter {
     for (const InterfacesLine& option : stanza.options) {
       edits.remove(option.begin, option.next);
     }
-    warn_set_aside(stanza, stanza.options, "an EC2 instance starts with one card, eth0");
+    std::vector<InterfacesLine> options = stanza.options;
+    warn_of_hooks(stanza, options);
+    warn_set_aside(stanza, options, "an EC2 instance starts with one card, eth0");
+  }
+
+  // Takes the hooks out of `options`, with a warning that has each of them.
+  void warn_of_hooks(const InterfaceStanza& stanza, std::vector<InterfacesLine>& options) {
+    const auto first_hook = std::stable_partition(
+        options.begin(), options.end(),
+        [&](const InterfacesLine& option) { return !is_hook(words_of(text_, option)[0]); });
+    const std::string hooks = joined_options(text_, {first_hook, options.end()});
+    options.erase(first_hook, options.end());
+    if (!hooks.empty()) {
+      result.warnings.push_back(
+          {.code = "network-hook-dropped",
+           .subject = stanza.name,
+           .sentence = fmt::format("{} ran commands for {} that eth0 does not run: {}", path_.str(),
+                                   stanza.name, hooks)});
+    }
   }
 
   void warn_set_aside(const InterfaceStanza& stanza, const std::vector<InterfacesLine>& options,
@@ -265,7 +331,8 @@ constinit const Fix kIfupdownFix = {
     .description =
         "The first network card becomes eth0 with DHCP; static addresses, MAC addresses and "
         "further cards "
-        "are set aside with a warning that says what they were. Bridges, bonds and VLANs stay.",
+        "are set aside with a warning that says what they were. Hooks that have nothing to do with "
+        "addresses run for eth0. Bridges, bonds and VLANs stay.",
     .plan = plan_ifupdown,
 };
 

@@ -17,10 +17,12 @@ struct InterfacesRewrite {
 
 // Leaves one card, eth0, which asks DHCP. The first stanza of a card becomes `iface eth0 inet dhcp`
 // where it stands, the others go; so do static addresses and MAC pins, with a warning that says
-// what they were. The first `auto` or `allow-hotplug` of a card becomes that of eth0. Which card
-// was which does not matter, and so a rewrite that was applied to some of the files only ends, the
-// second time, where it would have ended the first time. Bridges, bonds and VLANs on old cards stay
-// written down, but nothing brings them up any more.
+// what they were. Of its pre-up and post-up commands those stay that neither name the card nor
+// configure addresses, routes or links; the others go, each by name in a warning. The first `auto`
+// or `allow-hotplug` of a card becomes that of eth0. Which card was which does not matter, and so a
+// rewrite that was applied to some of the files only ends, the second time, where it would have
+// ended the first time. Bridges, bonds and VLANs on old cards stay written down, but nothing brings
+// them up any more.
 InterfacesRewrite use_dhcp(const std::vector<TextFile>& files);
 
 // Do the files exist, is the program there, and does a stanza configure a card?

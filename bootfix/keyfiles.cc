@@ -33,8 +33,29 @@ bool is_address(std::string_view key) {
   return key.starts_with("address") || key == "gateway";
 }
 
+// route1, route1_options, routes1, routing-rule1; not route-metric and route-table.
+bool is_route(std::string_view key) {
+  for (const std::string_view prefix : {"routes", "route", "routing-rule"}) {
+    if (key.starts_with(prefix) && key.size() > prefix.size()) {
+      const char next = key[prefix.size()];
+      if (next >= '0' && next <= '9') {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// A card beside the one that led out of the old network. On EC2 it may be the only one.
+bool refuses_default_route(const IniEntry& entry) {
+  return entry.section == "ipv4" &&
+         (entry.key == "never-default" || entry.key == "ignore-auto-routes") &&
+         lower_case(entry.value) == "true";
+}
+
 bool belongs_to_old_network(std::string_view key) {
-  return is_address(key) || key.starts_with("route") || key == "dns" || key == "dns-search";
+  return is_address(key) || is_route(key) || key == "dns" || key == "dns-search" ||
+         key == "ignore-auto-dns";
 }
 
 // What ties a profile to the old card, to a user or to a bond or bridge above.
@@ -60,11 +81,12 @@ std::string method_of(const std::vector<IniEntry>& entries, std::string_view sec
   return method.empty() ? "auto" : method;
 }
 
-// An address, or all that goes with one where the method is not automatic.
+// An address or a route, or all that goes with one where the method is not automatic.
 bool is_static(const std::vector<IniEntry>& entries, const IniEntry& entry) {
   if (entry.section == "ipv4") {
     const bool automatic = method_of(entries, "ipv4") == "auto";
-    return automatic ? is_address(entry.key) : belongs_to_old_network(entry.key);
+    return refuses_default_route(entry) || (automatic ? is_address(entry.key) || is_route(entry.key)
+                                                      : belongs_to_old_network(entry.key));
   }
   const bool manual = method_of(entries, "ipv6") == "manual";
   return entry.section == "ipv6" &&
@@ -160,7 +182,10 @@ const Profile* choose(const std::vector<Profile>& profiles) {
       return 0;
     }
     const bool starts = ini_value(profile.entries, "connection", "autoconnect") != "false";
-    const bool leads_out = method_of(profile.entries, "ipv4") == "auto" || has_gateway(profile);
+    const bool refuses =
+        std::any_of(profile.entries.begin(), profile.entries.end(), refuses_default_route);
+    const bool leads_out =
+        !refuses && (method_of(profile.entries, "ipv4") == "auto" || has_gateway(profile));
     return starts ? (leads_out ? 1 : 2) : 3;
   };
   const Profile* chosen = nullptr;

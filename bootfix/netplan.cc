@@ -47,9 +47,10 @@ struct Card {
   std::vector<std::string> pins;
 };
 
-constexpr std::array<std::string_view, 8> kPins = {"addresses", "gateway4",          "gateway6",
-                                                   "routes",    "routing-policy",    "macaddress",
-                                                   "set-name",  "link-local-address"};
+constexpr std::array<std::string_view, 9> kPins = {
+    "addresses",  "gateway4", "gateway6",           "routes",         "routing-policy",
+    "macaddress", "set-name", "link-local-address", "activation-mode"};  // manual or off: nothing
+                                                                         // brings the card up
 
 // `path` begins behind the name of the card.
 void read_card(Card& card, std::span<const std::string> path, const std::string& value) {
@@ -67,6 +68,11 @@ void read_card(Card& card, std::span<const std::string> path, const std::string&
     } else if (!inner.empty()) {
       card.only_by_name = false;
       card.pins.push_back(fmt::format("match {} {}", inner, value));
+    }
+  } else if (key == "dhcp4-overrides") {
+    const std::string inner = path.size() > 1 ? path[1] : "";
+    if (inner == "use-routes" && !is_yes(value)) {  // a card beside the one that led out
+      card.pins.push_back(fmt::format("{} {} {}", key, inner, value));
     }
   } else if (std::find(kPins.begin(), kPins.end(), key) != kPins.end() && !value.empty() &&
              value != "[]") {

@@ -48,6 +48,21 @@ bool is_static(const IniEntry& entry) {
           (key == "Route.Gateway" && !entry.value.starts_with('_')));  // _dhcp4
 }
 
+bool is_false(std::string_view value) {
+  constexpr std::array<std::string_view, 6> kWords = {"no", "false", "off", "0", "n", "f"};
+  return is_one_of(lower_case(value), kWords);
+}
+
+// A card beside the one that led out of the old network, or one that nothing brings up.
+bool refuses(const IniEntry& entry) {
+  const bool dhcp = entry.section == "DHCPv4" || entry.section == "DHCP";
+  const std::string key = section_key(entry);
+  return (dhcp && (entry.key == "UseRoutes" || entry.key == "UseGateway") &&
+          is_false(entry.value)) ||
+         (key == "Link.Unmanaged" && !is_false(entry.value)) ||
+         (key == "Link.ActivationPolicy" && entry.value != "up" && entry.value != "always-up");
+}
+
 bool asks_dhcp(const std::vector<IniEntry>& entries) {
   const std::string dhcp = lower_case(ini_value(entries, "Network", "DHCP"));
   constexpr std::array<std::string_view, 8> kWords = {"yes", "true", "on",   "1",
@@ -96,8 +111,9 @@ std::vector<NetworkdFile> files_of_cards(const GuestView& guest) {
 }
 
 bool is_pinned(const NetworkdFile& file) {
-  if (std::any_of(file.entries.begin(), file.entries.end(),
-                  [](const IniEntry& entry) { return is_pin(entry) || is_static(entry); })) {
+  if (std::any_of(file.entries.begin(), file.entries.end(), [](const IniEntry& entry) {
+        return is_pin(entry) || is_static(entry) || refuses(entry);
+      })) {
     return true;
   }
   return !asks_dhcp(file.entries) &&
@@ -123,7 +139,7 @@ std::vector<std::string> said(const NetworkdFile& file) {
   std::vector<std::string> words;
   for (const IniEntry& entry : file.entries) {
     if (entry.section == "Address" || entry.section == "Route" || entry.section == "Network" ||
-        entry.section == "Match" || is_pin(entry)) {
+        entry.section == "Match" || is_pin(entry) || refuses(entry)) {
       words.push_back(entry.key + "=" + entry.value);
     }
   }

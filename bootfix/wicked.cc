@@ -28,7 +28,8 @@ constexpr IfcfgDialect kSuse = {
     .starts = starts_on_boot,
     .route_files = kRouteFiles,
     .routes = "routes",
-    .global_file = "",
+    .global_file = "/etc/sysconfig/network/dhcp",
+    .name_server_file = "/etc/sysconfig/network/config",
 };
 
 FixResult plan_wicked(const GuestView& guest, const Inspection&, const Target& target) {

@@ -68,6 +68,13 @@ TEST(Dhcpcd, ListsThatLeaveTheCardOutAreSetAside) {
   EXPECT_EQ(fixed_text(harmless), harmless);
 }
 
+TEST(Dhcpcd, TheCardTakesTheDefaultRoute) {
+  std::vector<std::string> dropped;
+  EXPECT_EQ(dhcpcd_with_dhcp("hostname\ninterface eth0\nnogateway\nmetric 5\n", dropped),
+            "hostname\ninterface eth0\nmetric 5\n");
+  EXPECT_EQ(dropped, std::vector<std::string>{"eth0: nogateway"});
+}
+
 TEST(Dhcpcd, OtherInterfacesAreLeftAlone) {
   const std::string conf = "interface wlan0\nstatic ip_address=10.3.141.1/24\nnohook wpa\n";
   EXPECT_EQ(fixed_text(conf), conf);

@@ -88,6 +88,41 @@ TEST(NetworkScripts, DhcpOnEth0IsLeftAlone) {
             0u);
 }
 
+TEST(NetworkScripts, TheCardTakesTheDefaultRouteOfEc2) {
+  const MemoryGuest guest = el7_with(
+      "ifcfg-eth0", "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\nDEFROUTE=no\nPEERROUTES=\"no\"\n");
+  const MemoryGuest after = fixed_network(guest, "network-scripts");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"),
+            "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n");
+  EXPECT_NE(
+      network_warnings(guest, "network-scripts")[0].sentence.find("DEFROUTE=no, PEERROUTES=no"),
+      std::string::npos);
+}
+
+TEST(NetworkScripts, NameServersOfAStaticAddressGoWithThePinOnThem) {
+  const MemoryGuest after =
+      fixed_network(el7_with("ifcfg-eth0",
+                             "TYPE=Ethernet\nDEVICE=eth0\nONBOOT=yes\nBOOTPROTO=none\n"
+                             "IPADDR=10.0.0.5\nDNS1=10.0.0.2\nPEERDNS=no\nMTU=9000\n"),
+                    "network-scripts");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"),
+            "TYPE=Ethernet\nDEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\nMTU=9000\n");
+}
+
+TEST(NetworkScripts, NameServersOfOnesOwnStayBesideDhcp) {
+  const std::string text =
+      "TYPE=Ethernet\nDEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\nPEERDNS=no\nDNS1=9.9.9.9\n";
+  EXPECT_EQ(network_edits(el7_with("ifcfg-eth0", text), "network-scripts"), 0u);
+}
+
+TEST(NetworkScripts, ARangeOfAddressesIsSetAside) {
+  MemoryGuest guest = el7_with("ifcfg-eth0", "TYPE=Ethernet\nDEVICE=eth0\nBOOTPROTO=dhcp\n");
+  guest.add_file(kDirectory + "ifcfg-eth0-range0",
+                 "IPADDR_START=10.0.0.20\nIPADDR_END=10.0.0.29\nCLONENUM_START=0\n");
+  const MemoryGuest after = fixed_network(guest, "network-scripts");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0-range0"), kGone);
+}
+
 TEST(NetworkScripts, FurtherCardsAndAliasesAndRoutesAreSetAside) {
   MemoryGuest guest = el7_with("ifcfg-eth0",
                                "DEVICE=eth0\nBOOTPROTO=static\nIPADDR=10.0.0.5\nNETMASK=255.0.0.0\n"

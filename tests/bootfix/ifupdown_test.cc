@@ -71,6 +71,48 @@ TEST(Ifupdown, DhcpOnAnotherCardMovesToEth0WithItsOptions) {
       "allow-hotplug eth0\niface eth0 inet dhcp\n\tmetric 10\n\tpost-up /usr/local/bin/notify\n");
 }
 
+TEST(Ifupdown, AFirewallStaysWhenTheAddressGoes) {
+  EXPECT_EQ(fixed_text("auto ens18\niface ens18 inet static\n\taddress 10.0.0.5/24\n"
+                       "\tpre-up /sbin/iptables-restore < /etc/iptables.rules\n"
+                       "\tpost-up /usr/local/bin/notify up\n"),
+            "auto eth0\niface eth0 inet dhcp\n"
+            "\tpre-up /sbin/iptables-restore < /etc/iptables.rules\n"
+            "\tpost-up /usr/local/bin/notify up\n");
+}
+
+TEST(Ifupdown, CommandsAboutTheOldAddressesGoAndAreNamed) {
+  const MemoryGuest guest = guest_with(
+      "auto ens18\niface ens18 inet static\n\taddress 10.0.0.5/24\n"
+      "\tpost-up ip route add 192.168.0.0/16 via 10.0.0.254 || true\n"
+      "\tup sh -c \"/sbin/ethtool -K ens18 tso off\"\n"
+      "\tup echo 2 > /proc/sys/net/ipv4/conf/ens18/rp_filter\n"
+      "\tdown (/sbin/route del default)\n");
+  EXPECT_EQ(file_of(fixed(guest), kMain), "auto eth0\niface eth0 inet dhcp\n");
+  const std::vector<Warning> all = warnings(guest);
+  ASSERT_EQ(codes(all), (std::vector<std::string>{"network-hook-dropped", "network-set-aside"}));
+  EXPECT_EQ(
+      all[0].sentence,
+      "/etc/network/interfaces ran commands for ens18 that eth0 does not run: post-up ip "
+      "route add 192.168.0.0/16 via 10.0.0.254 || true, up sh -c \"/sbin/ethtool -K ens18 tso "
+      "off\", up echo 2 > /proc/sys/net/ipv4/conf/ens18/rp_filter, down (/sbin/route del "
+      "default)");
+  EXPECT_EQ(all[1].sentence,
+            "/etc/network/interfaces configured ens18 (inet static) with address 10.0.0.5/24: set "
+            "aside, eth0 asks DHCP instead");
+}
+
+TEST(Ifupdown, TheCommandsOfAFurtherCardAreNamedToo) {
+  const MemoryGuest guest = guest_with(
+      "auto eth0 eth1\niface eth0 inet dhcp\niface eth1 inet dhcp\n\tup /usr/local/bin/san\n");
+  EXPECT_EQ(codes(warnings(guest)),
+            (std::vector<std::string>{"network-hook-dropped", "network-set-aside"}));
+}
+
+TEST(Ifupdown, AnotherCardWithTheNameAsAPartIsNotTheCard) {
+  EXPECT_EQ(fixed_text("auto ens1\niface ens1 inet dhcp\n\tup /usr/local/bin/watch ens18\n"),
+            "auto eth0\niface eth0 inet dhcp\n\tup /usr/local/bin/watch ens18\n");
+}
+
 TEST(Ifupdown, AMacAddressIsTakenOffEth0Too) {
   EXPECT_EQ(fixed_text("auto eth0\niface eth0 inet dhcp\n\thwaddress ether 00:11:22:33:44:55\n"),
             "auto eth0\niface eth0 inet dhcp\n");

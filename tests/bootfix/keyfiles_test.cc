@@ -90,6 +90,44 @@ TEST(Keyfiles, TheProfileThatLeadsOutStaysAndOtherStaticOnesAreSetAside) {
             file_of(guest, kDirectory + "wifi.nmconnection"));
 }
 
+TEST(Keyfiles, TheCardTakesTheRoutesOfEc2) {
+  const MemoryGuest guest = el9_with(
+      "a.nmconnection",
+      "[connection]\nid=a\ntype=ethernet\n\n[ipv4]\nmethod=auto\nnever-default=true\n"
+      "ignore-auto-routes=true\nroute1=192.168.0.0/16,10.0.0.254\nroute1_options=mtu=1400\n"
+      "route-metric=50\nrouting-rule1=priority 5 from 10.0.0.0/8 table 1\ndns=9.9.9.9;\n"
+      "ignore-auto-dns=true\n");
+  const MemoryGuest after = fixed_network(guest, "keyfiles");
+  EXPECT_EQ(file_of(after, kDirectory + "a.nmconnection"),
+            "[connection]\nid=a\ntype=ethernet\n\n[ipv4]\nmethod=auto\nroute-metric=50\n"
+            "dns=9.9.9.9;\nignore-auto-dns=true\n");
+}
+
+TEST(Keyfiles, ThePinOnNameServersGoesWithThem) {
+  const MemoryGuest after =
+      fixed_network(el9_with("a.nmconnection",
+                             "[connection]\nid=a\ntype=ethernet\n\n[ipv4]\naddress1=10.0.0.5/24\n"
+                             "dns=10.0.0.2;\nignore-auto-dns=true\nmethod=manual\n"),
+                    "keyfiles");
+  EXPECT_EQ(file_of(after, kDirectory + "a.nmconnection"),
+            "[connection]\nid=a\ntype=ethernet\n\n[ipv4]\nmethod=auto\n");
+}
+
+TEST(Keyfiles, OfTwoCardsTheOneThatLedOutStays) {
+  MemoryGuest guest =
+      el9_with("a.nmconnection",
+               "[connection]\nid=a\ntype=ethernet\ninterface-name=ens224\n\n[ipv4]\n"
+               "method=auto\nnever-default=true\n");
+  guest.add_file(kDirectory + "b.nmconnection",
+                 "[connection]\nid=b\ntype=ethernet\ninterface-name=ens192\n\n[ipv4]\n"
+                 "method=auto\n",
+                 0600);
+  const MemoryGuest after = fixed_network(guest, "keyfiles");
+  EXPECT_EQ(file_of(after, kDirectory + "b.nmconnection"),
+            "[connection]\nid=b\ntype=ethernet\n\n[ipv4]\nmethod=auto\n");
+  EXPECT_EQ(file_of(after, kDirectory + "a.nmconnection"), kGone);
+}
+
 TEST(Keyfiles, ABondIsKeptButNotBroughtUpAndANewProfileAsksDhcp) {
   MemoryGuest guest = el9_with("bond0.nmconnection",
                                "[connection]\nid=bond0\nuuid=b-1\ntype=bond\n"

@@ -119,6 +119,37 @@ TEST(Netplan, AnEmptyMatchIsAnyCard) {
             0u);
 }
 
+// The file of Ubuntu's images for Azure, and that of a second card which does not lead out.
+TEST(Netplan, AMatchByDriverAndARefusedDefaultRouteAreSetAside) {
+  const std::string azure =
+      "network:\n    version: 2\n    ethernets:\n        ephemeral:\n            dhcp4: true\n"
+      "            match:\n                driver: hv_netvsc\n                name: '!eth0'\n"
+      "            optional: true\n";
+  MemoryGuest guest = guest_with("/etc/netplan/90-hotplug-azure.yaml", azure);
+  const std::string refuses =
+      "network:\n  version: 2\n  ethernets:\n    any:\n      match: {name: \"e*\"}\n"
+      "      dhcp4: true\n      dhcp4-overrides: {use-routes: false}\n";
+  guest.add_file("/etc/netplan/10-any.yaml", refuses);
+  const MemoryGuest after = fixed_network(guest, "netplan");
+  EXPECT_EQ(file_of(after, "/etc/netplan/90-hotplug-azure.yaml"), kGone);
+  EXPECT_EQ(file_of(after, "/etc/netplan/10-any.yaml"), kGone);
+  EXPECT_EQ(file_of(after, kOwn), kOwnText);
+  EXPECT_NE(
+      network_warnings(guest, "netplan")[0].sentence.find("any: dhcp4-overrides use-routes false"),
+      std::string::npos);
+}
+
+TEST(Netplan, WithNetworkManagerAsRendererAnyCardAsksDhcpToo) {
+  const MemoryGuest after = fixed_network(
+      guest_with("/etc/netplan/01-network-manager-all.yaml",
+                 "network:\n  version: 2\n  renderer: NetworkManager\n  ethernets:\n"
+                 "    ens160:\n      addresses: [10.0.0.5/24]\n      mtu: 9000\n      routes:\n"
+                 "      - to: default\n        via: 10.0.0.1\n"),
+      "netplan");
+  EXPECT_EQ(file_of(after, "/etc/netplan/01-network-manager-all.yaml"), kGone);
+  EXPECT_EQ(file_of(after, kOwn), kOwnText);
+}
+
 TEST(Netplan, BondsAndBridgesAreSetAsideWithTheirCards) {
   const std::string yaml =
       "network:\n  version: 2\n  ethernets:\n    eno1: {dhcp4: no}\n    eno2: {dhcp4: no}\n"

@@ -70,6 +70,18 @@ TEST(Networkd, DhcpOnAnotherNameStaysAndAnyCardAsksToo) {
   EXPECT_EQ(file_of(after, kDirectory + "90-rehost.network"), kOwnText);
 }
 
+TEST(Networkd, AFileThatRefusesTheDefaultRouteOrTheCardIsSetAside) {
+  for (const std::string section :
+       {"[DHCPv4]\nUseRoutes=no\n", "[DHCP]\nUseRoutes=false\n", "[DHCPv4]\nUseGateway=false\n",
+        "[Link]\nUnmanaged=yes\n", "[Link]\nActivationPolicy=manual\n"}) {
+    const MemoryGuest after = fixed_network(
+        guest_with("10-lan.network", "[Match]\nName=e*\n[Network]\nDHCP=yes\n" + section),
+        "networkd");
+    EXPECT_EQ(file_of(after, kDirectory + "10-lan.network"), kGone) << section;
+    EXPECT_EQ(file_of(after, kDirectory + "90-rehost.network"), kOwnText);
+  }
+}
+
 TEST(Networkd, AMacAddressIsSetAside) {
   const MemoryGuest after = fixed_network(
       guest_with("10-lan.network", "[Match]\nMACAddress=00:0c:29:3e:5a:01\n[Network]\nDHCP=yes\n"),

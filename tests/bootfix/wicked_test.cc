@@ -55,6 +55,48 @@ TEST(Wicked, TheWarningsSayWhatItWas) {
   EXPECT_NE(all[1].sentence.find("192.168.0.0/16 10.0.0.254"), std::string::npos);
 }
 
+// /etc/sysconfig/network/config and dhcp, cut down to what is read.
+TEST(Wicked, NameServersOfAStaticAddressAndARefusedRouteGo) {
+  const std::string config =
+      "NETCONFIG_DNS_POLICY=\"auto\"\nNETCONFIG_DNS_STATIC_SEARCHLIST=\"example.com\"\n"
+      "NETCONFIG_DNS_STATIC_SERVERS=\"10.0.0.2 10.0.0.3\"\n";
+  const std::string dhcp = "DHCLIENT_HOSTNAME_OPTION=\"AUTO\"\nDHCLIENT_SET_DEFAULT_ROUTE=\"no\"\n";
+  MemoryGuest guest = sles_with("ifcfg-eth0", kSlesStatic);
+  guest.add_file(kDirectory + "config", config);
+  guest.add_file(kDirectory + "dhcp", dhcp);
+  const MemoryGuest after = fixed_network(guest, "wicked");
+  EXPECT_EQ(file_of(after, kDirectory + "config"),
+            "NETCONFIG_DNS_POLICY=\"auto\"\nNETCONFIG_DNS_STATIC_SEARCHLIST=\"\"\n"
+            "NETCONFIG_DNS_STATIC_SERVERS=\"\"\n");
+  EXPECT_EQ(file_of(after, kDirectory + "dhcp"), "DHCLIENT_HOSTNAME_OPTION=\"AUTO\"\n");
+  EXPECT_NE(network_warnings(guest, "wicked")[0].sentence.find(
+                "NETCONFIG_DNS_STATIC_SERVERS=10.0.0.2 10.0.0.3"),
+            std::string::npos);
+}
+
+TEST(Wicked, NameServersOfOnesOwnStayBesideDhcp) {
+  MemoryGuest guest = sles_with("ifcfg-eth0", kSlesFixed);
+  guest.add_file(kDirectory + "config", "NETCONFIG_DNS_STATIC_SERVERS=\"9.9.9.9\"\n");
+  EXPECT_EQ(network_edits(guest, "wicked"), 0u);
+}
+
+// "Multi-IP NIC", "routes", "several NICs" and a bridge, as YaST writes them.
+TEST(Wicked, AVirtualMachineHostKeepsItsBridgeWrittenDown) {
+  MemoryGuest guest =
+      sles_with("ifcfg-br0",
+                "BOOTPROTO='static'\nBRIDGE='yes'\nBRIDGE_FORWARDDELAY='0'\nBRIDGE_PORTS='eth0'\n"
+                "BRIDGE_STP='off'\nIPADDR='10.0.0.5/24'\nSTARTMODE='auto'\n");
+  guest.add_file(kDirectory + "ifcfg-eth0", "BOOTPROTO='none'\nSTARTMODE='hotplug'\n");
+  guest.add_file(kDirectory + "ifcfg-eth1",
+                 "BOOTPROTO='static'\nIPADDR='10.9.0.5/24'\nSTARTMODE='auto'\n");
+  guest.add_file(kDirectory + "ifroute-eth1", "10.10.0.0/16 10.9.0.1 - -\n");
+  const MemoryGuest after = fixed_network(guest, "wicked");
+  EXPECT_NE(file_of(after, kDirectory + "ifcfg-br0").find("STARTMODE='manual'"), std::string::npos);
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"), "BOOTPROTO='dhcp'\nSTARTMODE='hotplug'\n");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth1"), kGone);
+  EXPECT_EQ(file_of(after, kDirectory + "ifroute-eth1"), kGone);
+}
+
 TEST(Wicked, DhcpOnEth0IsLeftAlone) {
   EXPECT_EQ(network_edits(sles_with("ifcfg-eth0", kSlesFixed), "wicked"), 0u);
 }
