@@ -15,6 +15,10 @@ constexpr Distro kDistros[] = {
     {"ol", "Oracle Linux", DistroFamily::redhat, "5", "redhat", "dracut", "network-scripts, NetworkManager", "fixture"},
     {"fedora", "Fedora", DistroFamily::redhat, "20", "fedora", "dracut", "network-scripts, NetworkManager", "fixture"},
     {"amzn", "Amazon Linux", DistroFamily::redhat, "", "amzn", "dracut", "network-scripts, systemd-networkd", "fixture"},
+    {"ubuntu", "Ubuntu", DistroFamily::debian, "14.04", "ubuntu", "initramfs-tools", "ifupdown, netplan", "fixture"},
+    {"sles", "SUSE Linux Enterprise Server", DistroFamily::suse, "11", "sles", "dracut", "ifcfg, wicked", "fixture"},
+    {"opensuse-leap", "openSUSE Leap", DistroFamily::suse, "15", "opensuse", "dracut", "wicked, NetworkManager", "fixture"},
+    {"opensuse-tumbleweed", "openSUSE Tumbleweed", DistroFamily::suse, "", "opensuse", "dracut", "wicked, NetworkManager", "fixture"},
 };
 // clang-format on
 

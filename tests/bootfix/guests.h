@@ -15,6 +15,8 @@ namespace rehost::testing {
 inline constexpr std::string_view kRootUuid = "9a1ae06a-5642-4e1a-b81b-246a03f38ecf";
 inline constexpr std::string_view kSwapUuid = "51f5bdd0-4c7e-4a36-8f2c-0c6a4f1f0a52";
 inline constexpr std::string_view kDataUuid = "c0ffee00-1111-2222-3333-444455556666";
+inline constexpr std::string_view kBootUuid = "1b5e2c74-0d5f-4c44-9d0a-6f1d3f3e2a10";
+inline constexpr std::string_view kEspUuid = "7C2A-19E4";
 
 inline Filesystem partition_of(size_t volume, int number, std::string type, std::string uuid) {
   const std::string disk = std::string("/dev/sd") + static_cast<char>('a' + volume);
@@ -28,6 +30,12 @@ inline Filesystem partition_of(size_t volume, int number, std::string type, std:
       .volume = volume,
       .partition = number,
       .size = 1u << 30};
+}
+
+inline Filesystem esp(size_t volume, int number) {
+  Filesystem filesystem = partition_of(volume, number, "vfat", std::string(kEspUuid));
+  filesystem.label = "UEFI";
+  return filesystem;
 }
 
 inline Filesystem logical_volume(const std::string& device, std::string type, std::string uuid) {
