@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "bootfix/bls_options.h"
+#include "bootfix/cloud_init_network.h"
 #include "bootfix/crypttab.h"
 #include "bootfix/device_caches.h"
 #include "bootfix/efi.h"
@@ -37,7 +38,8 @@ std::span<const Fix> bootfix_fixes() {
     for (const NetworkStack& stack : network_stacks()) {
       rows.push_back(stack.fix);
     }
-    rows.insert(rows.end(), {kUdevRulesFix, kSerialGettyFix, kDeviceCachesFix});
+    rows.insert(rows.end(),
+                {kCloudInitNetworkFix, kUdevRulesFix, kSerialGettyFix, kDeviceCachesFix});
     rows.insert(rows.end(), left_behind_fixes().begin(), left_behind_fixes().end());
     return rows;
   }();

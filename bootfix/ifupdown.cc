@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <map>
 
 #include "bootfix/dhcp_client.h"
 #include "bootfix/interfaces.h"
@@ -127,17 +127,9 @@ class DhcpRewriter {
   // To be called for all files before the first is rewritten.
   void look_at(const TextFile& file) {
     for (const InterfaceStanza& stanza : parse_interface_stanzas(file.content)) {
-      if (!is_built_on_card(file.content, stanza) || !built_on_card_.insert(stanza.name).second) {
-        continue;
+      if (is_built_on_card(file.content, stanza)) {
+        built_on_card_.emplace(stanza.name, file.path);
       }
-      result.warnings.push_back(
-          {.code = "network-not-started",
-           .subject = stanza.name,
-           .sentence = fmt::format(
-               "{} builds {} on a network card of the old machine: it was left there, and "
-               "is not brought up by itself any more, because its routes would cut the "
-               "instance off",
-               file.path.str(), stanza.name)});
     }
   }
 
@@ -229,6 +221,16 @@ class DhcpRewriter {
                                  what.empty() ? "" : " with ", what, instead)});
   }
 
+  void warn_not_started(const std::string& name, const GuestPath& file) {
+    result.warnings.push_back(
+        {.code = "network-not-started",
+         .subject = name,
+         .sentence = fmt::format(
+             "{} builds {} on a network card of the old machine: it was left there, and is not "
+             "brought up by itself any more, because its routes would cut the instance off",
+             file.str(), name)});
+  }
+
   // auto lo ens18 -> auto lo eth0
   void rewrite_bring_up(TextEdits& edits) {
     for (const InterfacesLine& line : parse_interfaces_lines(text_)) {
@@ -240,8 +242,12 @@ class DhcpRewriter {
       for (size_t i = 1; i < line.words.size(); ++i) {
         const std::string_view name = text_of(text_, line.words[i]);
         const bool card = is_physical_interface(name);
-        if (built_on_card_.contains(std::string(name)) || (card && brought_up_)) {
+        const auto upper = built_on_card_.find(std::string(name));
+        if (upper != built_on_card_.end() || (card && brought_up_)) {
           gone.push_back(line.words[i]);
+          if (upper != built_on_card_.end()) {
+            warn_not_started(upper->first, upper->second);
+          }
           continue;
         }
         ++kept;
@@ -270,7 +276,7 @@ class DhcpRewriter {
   bool has_v6_ = false;
   bool brought_up_ = false;
   int first_stanza_file_ = -1;
-  std::set<std::string> built_on_card_;
+  std::map<std::string, GuestPath> built_on_card_;  // and the file of its stanza
 };
 
 // `auto eth0` in front of the stanza that nothing brings up.

@@ -86,7 +86,7 @@ FixtureGuest debian13() {
           .programs = uefi_programs("debian")};
 }
 
-// xvda1 /, xvdb /mnt (the instance's own, not given), xvdc1 /srv/data
+// xvda1 /, xvdb /mnt without a partition table, xvdc1 /srv/data
 FixtureGuest ubuntu1404() {
   FixtureKernel older = debian_kernel("3.13.0-170-generic", NvmeLayout::block, Codec::gzip);
   older.ena = EnaLayout::none;
@@ -126,13 +126,16 @@ FixtureGuest ubuntu1804() {
 FixtureGuest ubuntu2004_azure() {
   FixtureKernel azure = debian_kernel("5.4.0-1109-azure", NvmeLayout::host, Codec::lz4_legacy);
   azure.ena = EnaLayout::none;
-  return {.name = "ubuntu2004-azure",
-          .distro = "ubuntu",
-          .filesystems = {labelled(partition_of(0, 1, "ext4", kRoot), "cloudimg-rootfs"),
-                          esp(0, 15), partition_of(1, 1, "ext4", kData)},
-          .partition_table = "gpt",
-          .kernels = {azure, debian_kernel("5.4.0-150-generic", NvmeLayout::host, Codec::lz4_legacy)},
-          .programs = kMergedPrograms};
+  return {
+      .name = "ubuntu2004-azure",
+      .distro = "ubuntu",
+      .filesystems = {labelled(partition_of(0, 1, "ext4", kRoot), "cloudimg-rootfs"), esp(0, 15),
+                      partition_of(1, 1, "ext4", kData)},
+      .partition_table = "gpt",
+      .kernels = {azure, debian_kernel("5.4.0-150-generic", NvmeLayout::host, Codec::lz4_legacy)},
+      .programs = kMergedPrograms,
+      // facts/aws.md, section 1: Azure's kernels have no driver for the network card of Nitro.
+      .answers = {{"ena", Verdict::no}}};
 }
 
 // sda1 /, sda14 BIOS boot, sda15 ESP, sdb1 /data

@@ -1,0 +1,5 @@
+#!/bin/bash
+#
+#%stage: block
+#%provides: storage
+#
