@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "bootfix/ini_text.h"
 #include "bootfix/network_files.h"
@@ -151,6 +152,35 @@ std::string subject_of(const NetworkdFile& file) {
   return name.empty() ? "network cards" : name;
 }
 
+// Bonds and bridges that the files of cards put them into.
+std::set<std::string> carried_by_cards(const std::vector<NetworkdFile>& files) {
+  std::set<std::string> uppers;
+  for (const NetworkdFile& file : files) {
+    for (const IniEntry& entry : file.entries) {
+      const std::string key = section_key(entry);
+      if ((key == "Network.Bond" || key == "Network.Bridge") && !entry.value.empty()) {
+        uppers.insert(entry.value);
+      }
+    }
+  }
+  return uppers;
+}
+
+// A bond without cards never has a carrier, and systemd-networkd-wait-online would wait for it as
+// long as networkd manages it. Goes in front of the files of the cards, which say what is carried.
+void plan_uppers(FixResult& result, const GuestView& guest,
+                 const std::vector<NetworkdFile>& files) {
+  const std::set<std::string> uppers = carried_by_cards(files);
+  for (const NetworkFile& file : read_network_files(guest, kDirectory, is_network_name)) {
+    const std::string name =
+        ini_value(parse_ini(file.content, LineEnds::backslash_goes_on), "Match", "Name");
+    if (uppers.contains(name)) {
+      plan_set_aside(result, guest, kNetworkdFix.name, file);
+      warn_not_started(result, file, name);
+    }
+  }
+}
+
 FixResult plan_networkd(const GuestView& guest, const Inspection&, const Target& target) {
   FixResult result;
   if (target.network == NetworkMode::keep || !networkd_in_use(guest)) {
@@ -161,6 +191,7 @@ FixResult plan_networkd(const GuestView& guest, const Inspection&, const Target&
     plan_new_file(result, kNetworkdFix.name, GuestPath(kOwnFile), kOwnText,
                   "the network card of EC2 has another name, and its address comes by DHCP");
   }
+  plan_uppers(result, guest, files);
   for (const NetworkdFile& file : files) {
     if (is_pinned(file) && file.file.path != GuestPath(kOwnFile)) {
       plan_set_aside(result, guest, kNetworkdFix.name, file.file);
@@ -177,7 +208,8 @@ constinit const Fix kNetworkdFix = {
     .heading = "Let any network card ask DHCP in /etc/systemd/network",
     .description =
         "Files that give network cards static addresses, match them by MAC address or put them "
-        "into bonds, bridges and VLANs are set aside with a warning that says what they were; "
+        "into bonds, bridges and VLANs are set aside with a warning that says what they were, and "
+        "so are those of the bonds and bridges; "
         "90-rehost.network asks DHCP on any card when no other file does.",
     .plan = plan_networkd,
 };

@@ -7,10 +7,7 @@
 namespace rehost {
 namespace {
 
-using testing::aside;
-using testing::codes;
-using testing::file_of;
-using testing::kGone;
+using namespace testing;  // the words of tests/bootfix/network_laws.h
 
 const std::string kCurtin = "/etc/cloud/cloud.cfg.d/50-curtin-networking.cfg";
 // Ubuntu 18.04's installer writes this.

@@ -7,12 +7,7 @@
 namespace rehost {
 namespace {
 
-using testing::aside;
-using testing::codes;
-using testing::file_of;
-using testing::fixed_network;
-using testing::network_edits;
-using testing::network_warnings;
+using namespace testing;  // the words of tests/bootfix/network_laws.h
 
 constexpr std::string_view kConf = "/etc/dhcpcd.conf";
 const std::string kDefault =

@@ -15,7 +15,8 @@ std::string default_title(const std::string& grub_cfg,
                           const std::map<std::string, std::string>& env = {}) {
   const GrubScript script = parse_grub_script(grub_cfg);
   const std::vector<GrubKernelLine> lines = kernel_lines(grub_cfg, script);
-  const std::optional<size_t> line = default_kernel_line(script, lines, default_setting(script, env));
+  const std::optional<size_t> line =
+      default_kernel_line(script, lines, default_setting(script, env));
   return line ? lines[*line].entry.title : "(none)";
 }
 

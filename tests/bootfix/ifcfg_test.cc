@@ -7,13 +7,7 @@
 namespace rehost {
 namespace {
 
-using testing::aside;
-using testing::codes;
-using testing::file_of;
-using testing::fixed_network;
-using testing::kGone;
-using testing::network_edits;
-using testing::network_warnings;
+using namespace testing;  // the words of tests/bootfix/network_laws.h
 
 const std::string kDirectory = "/etc/sysconfig/network-scripts/";
 
@@ -92,8 +86,7 @@ TEST(NetworkScripts, TheCardTakesTheDefaultRouteOfEc2) {
   const MemoryGuest guest = el7_with(
       "ifcfg-eth0", "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\nDEFROUTE=no\nPEERROUTES=\"no\"\n");
   const MemoryGuest after = fixed_network(guest, "network-scripts");
-  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"),
-            "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"), "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n");
   EXPECT_NE(
       network_warnings(guest, "network-scripts")[0].sentence.find("DEFROUTE=no, PEERROUTES=no"),
       std::string::npos);

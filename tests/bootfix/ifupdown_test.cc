@@ -4,16 +4,12 @@
 
 #include <set>
 
-#include "bootfix/network.h"
-#include "tests/bootfix/guests.h"
-#include "tests/bootfix/plans.h"
+#include "tests/bootfix/network_laws.h"
 
 namespace rehost {
 namespace {
 
-using testing::codes;
-using testing::debian12;
-using testing::file_of;
+using namespace testing;  // the words of tests/bootfix/network_laws.h
 
 constexpr std::string_view kMain = "/etc/network/interfaces";
 
@@ -26,8 +22,7 @@ MemoryGuest guest_with(const std::string& interfaces) {
 }
 
 MemoryGuest fixed(const MemoryGuest& guest) {
-  testing::expect_plan_laws(guest, testing::two_disks(), Target{}, std::span(&kIfupdownFix, 1));
-  return testing::converted(guest, testing::two_disks(), Target{}, std::span(&kIfupdownFix, 1));
+  return fixed_network(guest, "ifupdown");
 }
 
 std::string fixed_text(const std::string& interfaces) {
@@ -35,7 +30,7 @@ std::string fixed_text(const std::string& interfaces) {
 }
 
 std::vector<Warning> warnings(const MemoryGuest& guest) {
-  return kIfupdownFix.plan(guest, testing::two_disks(), Target{}).warnings;
+  return network_warnings(guest, "ifupdown");
 }
 
 TEST(Ifupdown, AStaticAddressBecomesDhcpOnEth0) {

@@ -7,13 +7,7 @@
 namespace rehost {
 namespace {
 
-using testing::aside;
-using testing::codes;
-using testing::file_of;
-using testing::fixed_network;
-using testing::kGone;
-using testing::network_edits;
-using testing::network_warnings;
+using namespace testing;  // the words of tests/bootfix/network_laws.h
 
 const std::string kDirectory = "/etc/NetworkManager/system-connections/";
 

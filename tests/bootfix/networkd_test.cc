@@ -7,13 +7,7 @@
 namespace rehost {
 namespace {
 
-using testing::aside;
-using testing::codes;
-using testing::file_of;
-using testing::fixed_network;
-using testing::kGone;
-using testing::network_edits;
-using testing::network_warnings;
+using namespace testing;  // the words of tests/bootfix/network_laws.h
 
 const std::string kDirectory = "/etc/systemd/network/";
 const std::string kOwnText =
@@ -89,15 +83,23 @@ TEST(Networkd, AMacAddressIsSetAside) {
   EXPECT_EQ(file_of(after, kDirectory + "10-lan.network"), kGone);
 }
 
-TEST(Networkd, APortOfABondIsSetAsideAndTheBondStays) {
+TEST(Networkd, APortOfABondIsSetAsideAndTheBondIsNotManaged) {
   MemoryGuest guest = guest_with("10-port.network", "[Match]\nName=en*\n[Network]\nBond=bond0\n");
   guest.add_file(kDirectory + "bond0.network",
                  "[Match]\nName=bond0\n[Network]\nAddress=10.0.0.5/24\n");
   guest.add_file(kDirectory + "bond0.netdev", "[NetDev]\nName=bond0\nKind=bond\n");
   const MemoryGuest after = fixed_network(guest, "networkd");
   EXPECT_EQ(file_of(after, kDirectory + "10-port.network"), kGone);
-  EXPECT_NE(file_of(after, kDirectory + "bond0.network"), kGone);
+  EXPECT_EQ(file_of(after, kDirectory + "bond0.network"), kGone);
   EXPECT_NE(file_of(after, kDirectory + "bond0.netdev"), kGone);
+  EXPECT_EQ(codes(network_warnings(guest, "networkd")),
+            (std::vector<std::string>{"network-not-started", "network-set-aside"}));
+}
+
+TEST(Networkd, ABridgeWithoutCardsStays) {
+  MemoryGuest guest = guest_with("20-any.network", kOwnText);
+  guest.add_file(kDirectory + "br0.network", "[Match]\nName=br0\n[Network]\nAddress=10.9.0.1/24\n");
+  EXPECT_EQ(network_edits(guest, "networkd"), 0u);
 }
 
 TEST(Networkd, FilesOfAServiceThatIsNotEnabledAreLeftAlone) {

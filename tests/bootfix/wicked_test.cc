@@ -7,13 +7,7 @@
 namespace rehost {
 namespace {
 
-using testing::aside;
-using testing::codes;
-using testing::file_of;
-using testing::fixed_network;
-using testing::kGone;
-using testing::network_edits;
-using testing::network_warnings;
+using namespace testing;  // the words of tests/bootfix/network_laws.h
 
 const std::string kDirectory = "/etc/sysconfig/network/";
 
@@ -122,6 +116,35 @@ TEST(Wicked, ABondIsKeptButNotBroughtUp) {
   EXPECT_EQ(file_of(after, kDirectory + "ifcfg-vlan7"),
             "ETHERDEVICE='bond0'\nSTARTMODE='manual'\n");
   EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"), "BOOTPROTO='dhcp'\nSTARTMODE='hotplug'\n");
+}
+
+// After wicked-config(5) and the samples of wicked.
+TEST(Wicked, FilesOfItsOwnFormatAreSetAsideAndEth0AsksDhcp) {
+  const std::string xml =
+      "<interface>\n  <name>eth1</name>\n  <control><mode>boot</mode></control>\n"
+      "  <ipv4:static>\n    <address><local>10.0.0.5/24</local></address>\n"
+      "    <route><nexthop><gateway>10.0.0.1</gateway></nexthop></route>\n"
+      "  </ipv4:static>\n</interface>\n";
+  MemoryGuest guest;
+  guest.add_file("/usr/sbin/wicked", "");
+  guest.add_file("/etc/wicked/ifconfig/lan.xml", xml);
+  guest.add_file("/etc/wicked/ifconfig/dummy.xml", "<interface><name>dummy0</name></interface>\n");
+  const MemoryGuest after = fixed_network(guest, "wicked");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"), "BOOTPROTO='dhcp'\nSTARTMODE='auto'\n");
+  EXPECT_EQ(file_of(after, "/etc/wicked/ifconfig/lan.xml"), kGone);
+  EXPECT_NE(file_of(after, "/etc/wicked/ifconfig/dummy.xml"), kGone);
+  EXPECT_EQ(network_warnings(guest, "wicked")[0].sentence,
+            "/etc/wicked/ifconfig/lan.xml configured network cards with eth1, local 10.0.0.5/24, "
+            "gateway 10.0.0.1: set aside in /var/lib/rehost/set-aside/etc/wicked/ifconfig/lan.xml, "
+            "eth0 asks DHCP instead");
+}
+
+TEST(Wicked, ACardFoundByItsAddressIsACard) {
+  MemoryGuest guest = sles_with("ifcfg-eth0", kSlesFixed);
+  guest.add_file("/etc/wicked/ifconfig/a.xml",
+                 "<interface><name namespace=\"ethernet\"><permanent-address>00:0c:29:3e:5a:01"
+                 "</permanent-address></name></interface>");
+  EXPECT_EQ(file_of(fixed_network(guest, "wicked"), "/etc/wicked/ifconfig/a.xml"), kGone);
 }
 
 TEST(Wicked, IsNotInUseBesideNetworkManager) {
