@@ -6,6 +6,7 @@
 #include <set>
 
 #include "bootfix/ini_text.h"
+#include "bootfix/network.h"
 #include "bootfix/network_files.h"
 #include "bootfix/text_edits.h"
 
@@ -151,6 +152,49 @@ std::vector<Profile> read_profiles(const GuestView& guest) {
   return profiles;
 }
 
+bool has_profile_of_card(const std::vector<Profile>& profiles) {
+  return std::any_of(profiles.begin(), profiles.end(), [](const Profile& profile) {
+    return profile.role == Role::card || profile.role == Role::port;
+  });
+}
+
+// NetworkManager.conf(5): /usr/lib first, /etc/NetworkManager/conf.d last; the last file that has
+// the key counts.
+std::string nm_setting(const GuestView& guest, std::string_view section, std::string_view key) {
+  const auto is_conf = [](std::string_view name) { return name.ends_with(".conf"); };
+  std::vector<NetworkFile> files =
+      read_network_files(guest, "/usr/lib/NetworkManager/conf.d", is_conf);
+  const auto only_main = [](std::string_view name) { return name == "NetworkManager.conf"; };
+  for (NetworkFile& file : read_network_files(guest, "/etc/NetworkManager", only_main)) {
+    files.push_back(std::move(file));
+  }
+  for (NetworkFile& file : read_network_files(guest, "/etc/NetworkManager/conf.d", is_conf)) {
+    files.push_back(std::move(file));
+  }
+  std::string value;
+  for (const NetworkFile& file : files) {
+    const std::string found = ini_value(parse_ini(file.content, LineEnds::plain), section, key);
+    value = found.empty() ? value : found;
+  }
+  return value;
+}
+
+// A card without a profile asks DHCP, unless no-auto-default=* forbids it (the package
+// NetworkManager-config-server does).
+bool asks_without_profile(const GuestView& guest) {
+  return nm_setting(guest, "main", "no-auto-default").find('*') == std::string::npos;
+}
+
+// Is it switched on, for cards too, and does nobody else configure them?
+bool is_alone(const GuestView& guest) {
+  const GuestPath wants("/etc/systemd/system/multi-user.target.wants/NetworkManager.service");
+  const std::span<const NetworkStack> stacks = network_stacks();
+  return guest.stat(wants) && nm_setting(guest, "keyfile", "unmanaged-devices").empty() &&
+         std::none_of(stacks.begin(), stacks.end(), [&](const NetworkStack& stack) {
+           return stack.fix.name != kKeyfilesFix.name && stack.in_use(guest);
+         });
+}
+
 bool is_fit(const Profile& profile) {
   std::vector<std::string> dropped;
   return keyfile_with_dhcp(profile.file.content, dropped) == profile.file.content;
@@ -246,6 +290,9 @@ FixResult plan_keyfiles(const GuestView& guest, const Inspection&, const Target&
     return result;
   }
   const std::vector<Profile> profiles = read_profiles(guest);
+  if (!has_profile_of_card(profiles) && asks_without_profile(guest)) {
+    return result;
+  }
   for (const Profile& profile : profiles) {  // first: the ports say which bridges are meant
     if (profile.role == Role::upper) {
       plan_stop(result, guest, profile);
@@ -301,10 +348,7 @@ bool keyfiles_in_use(const GuestView& guest) {
   if (!has_program(guest, "NetworkManager")) {
     return false;
   }
-  const std::vector<Profile> profiles = read_profiles(guest);
-  return std::any_of(profiles.begin(), profiles.end(), [](const Profile& profile) {
-    return profile.role == Role::card || profile.role == Role::port;
-  });
+  return has_profile_of_card(read_profiles(guest)) || is_alone(guest);
 }
 
 }  // namespace rehost

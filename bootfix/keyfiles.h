@@ -13,7 +13,8 @@ namespace rehost {
 // `dropped`. A profile that does both already comes back unchanged.
 std::string keyfile_with_dhcp(std::string_view text, std::vector<std::string>& dropped);
 
-// Is the program there, and does a profile belong to a network card?
+// Is the program there, and does a profile belong to a network card, or has nobody else to do with
+// cards?
 bool keyfiles_in_use(const GuestView& guest);
 
 extern const Fix kKeyfilesFix;

@@ -47,10 +47,10 @@ struct Card {
   std::vector<std::string> pins;
 };
 
+// activation-mode is manual or off: nothing brings the card up.
 constexpr std::array<std::string_view, 9> kPins = {
     "addresses",  "gateway4", "gateway6",           "routes",         "routing-policy",
-    "macaddress", "set-name", "link-local-address", "activation-mode"};  // manual or off: nothing
-                                                                         // brings the card up
+    "macaddress", "set-name", "link-local-address", "activation-mode"};
 
 // `path` begins behind the name of the card.
 void read_card(Card& card, std::span<const std::string> path, const std::string& value) {

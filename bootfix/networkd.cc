@@ -58,6 +58,9 @@ bool is_false(std::string_view value) {
 bool refuses(const IniEntry& entry) {
   const bool dhcp = entry.section == "DHCPv4" || entry.section == "DHCP";
   const std::string key = section_key(entry);
+  if (entry.value.empty()) {
+    return false;
+  }
   return (dhcp && (entry.key == "UseRoutes" || entry.key == "UseGateway") &&
           is_false(entry.value)) ||
          (key == "Link.Unmanaged" && !is_false(entry.value)) ||

@@ -148,6 +148,44 @@ TEST(Keyfiles, ABridgeWithoutCardsStays) {
   EXPECT_EQ(network_edits(guest, "keyfiles"), 0u);
 }
 
+// Nothing but NetworkManager.
+MemoryGuest without_profiles() {
+  MemoryGuest guest;
+  guest.add_file("/usr/sbin/NetworkManager", "");
+  guest.add_symlink("/etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+                    "/usr/lib/systemd/system/NetworkManager.service");
+  return guest;
+}
+
+TEST(Keyfiles, WithoutAProfileACardAsksDhcpByItself) {
+  EXPECT_TRUE(keyfiles_in_use(without_profiles()));
+  EXPECT_EQ(network_edits(without_profiles(), "keyfiles"), 0u);
+}
+
+TEST(Keyfiles, WhereNoCardMayAskByItselfAProfileAsks) {
+  MemoryGuest guest = without_profiles();
+  // From the package NetworkManager-config-server.
+  guest.add_file("/usr/lib/NetworkManager/conf.d/00-server.conf",
+                 "[main]\nno-auto-default=*\nignore-carrier=*\n");
+  const MemoryGuest after = fixed_network(guest, "keyfiles");
+  EXPECT_NE(file_of(after, kDirectory + "rehost.nmconnection").find("[ipv4]\nmethod=auto\n"),
+            std::string::npos);
+  guest.add_file("/etc/NetworkManager/conf.d/90-desk.conf",
+                 "[main]\nno-auto-default=00:11:22:33:44:55\n");
+  EXPECT_EQ(network_edits(guest, "keyfiles"), 0u);
+}
+
+TEST(Keyfiles, CardsThatAreNotManagedOrSomebodyElsesAreLeftAlone) {
+  MemoryGuest unmanaged = without_profiles();
+  unmanaged.add_file("/usr/lib/NetworkManager/conf.d/10-globally-managed-devices.conf",
+                     "[keyfile]\nunmanaged-devices=*,except:type:wifi\n");
+  EXPECT_FALSE(keyfiles_in_use(unmanaged));
+  MemoryGuest ifupdown = without_profiles();
+  ifupdown.add_file("/sbin/ifup", "");
+  ifupdown.add_file("/etc/network/interfaces", "auto eth0\niface eth0 inet dhcp\n");
+  EXPECT_FALSE(keyfiles_in_use(ifupdown));
+}
+
 TEST(Keyfiles, WithoutTheProgramTheyAreNotInUse) {
   MemoryGuest guest = el9_with("ens192.nmconnection", kEl9Static);
   guest.remove(GuestPath("/usr/sbin/NetworkManager"));
