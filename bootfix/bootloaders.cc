@@ -1,12 +1,16 @@
 #include "bootfix/bootloaders.h"
 
 #include "bootfix/grub2.h"
+#include "bootfix/grub_legacy.h"
+#include "bootfix/systemd_boot.h"
 
 namespace rehost {
 namespace {
 
 constexpr Bootloader kBootloaders[] = {
+    {"systemd-boot", read_systemd_boot},
     {"grub2", read_grub2},
+    {"grub-legacy", read_grub_legacy},
 };
 
 }  // namespace
@@ -31,12 +35,6 @@ std::optional<GuestPath> default_kernel(const GuestView& guest, Firmware firmwar
     return std::nullopt;
   }
   return config->entries[*config->default_entry].kernel_file;
-}
-
-bool is_rescue_or_kdump(std::string_view path) {
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  return name.find("rescue") != std::string_view::npos ||
-         name.find("kdump") != std::string_view::npos;
 }
 
 std::optional<GuestPath> file_of_boot_path(const GuestView& guest, std::string_view path) {

@@ -26,6 +26,10 @@ struct BootEntry {
       kernel_file;  // the file in the guest, links resolved; nullopt: another system's, or gone
   std::vector<GuestPath> initrd_files;  // likewise, of those that are there
   GuestPath file;                       // where the entry is written
+  // How the setting for the default names this entry: its path of ids ("advanced>6.1.0-10"), its
+  // id, its number or its file's name, as the boot loader has it. "" when it cannot.
+  std::string default_name;
+  bool under_xen = false;  // as dom0 of a hypervisor
 };
 
 // A boot menu. Entries that start no Linux (memtest, firmware setup, another system's loader) are
@@ -52,10 +56,6 @@ std::optional<BootConfig> read_boot_config(const GuestView& guest, Firmware firm
 
 // The vmlinuz that is started when nobody touches a key, links resolved. nullopt: cannot tell.
 std::optional<GuestPath> default_kernel(const GuestView& guest, Firmware firmware);
-
-// Images that the kernel dump service or a repair starts: never the default of anybody, and not
-// ours to change. By their names: "vmlinuz-0-rescue-...", "initramfs-...kdump.img".
-bool is_rescue_or_kdump(std::string_view path);
 
 // The file of the guest that a boot loader's path means. /boot may be a file system of its own (its
 // paths then lack /boot), and a btrfs path begins with the subvolume ("/@/boot/..."); "($root)" in

@@ -75,6 +75,7 @@ BootEntry boot_entry_of(const GuestView& guest, const BlsEntry& bls,
   BootEntry entry;
   entry.title = bls.value("title");
   entry.id = bls.id;
+  entry.default_name = bls.id;
   entry.kernel = bls.value("linux");
   entry.initrds = bls.words("initrd");
   // blscfg takes the first options line.
@@ -241,8 +242,11 @@ std::vector<GuestPath> grub_cfg_files(const GuestView& guest, Firmware firmware)
 
 std::optional<BootConfig> read_grub2(const GuestView& guest, Firmware firmware) {
   const std::vector<GuestPath> files = grub_cfg_files(guest, firmware);
-  const std::optional<TextFile> file =
-      files.empty() ? std::nullopt : read_text_file(guest, files.front());
+  return files.empty() ? std::nullopt : read_grub_menu(guest, files.front());
+}
+
+std::optional<BootConfig> read_grub_menu(const GuestView& guest, const GuestPath& grub_cfg) {
+  const std::optional<TextFile> file = read_text_file(guest, grub_cfg);
   if (!file) {
     return std::nullopt;
   }

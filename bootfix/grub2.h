@@ -39,7 +39,10 @@ std::map<std::string, std::string> grub_variables(const GuestView& guest, const 
 // The command that puts the BLS entries into the menu; nullptr: this menu has none.
 const ScriptCommand* blscfg_command(const GrubScript& script);
 
-// The row for bootloaders.cc.
+// The menu of one grub.cfg. nullopt: no such file.
+std::optional<BootConfig> read_grub_menu(const GuestView& guest, const GuestPath& grub_cfg);
+
+// The row for bootloaders.cc: the menu that this firmware reads.
 std::optional<BootConfig> read_grub2(const GuestView& guest, Firmware firmware);
 
 }  // namespace rehost

@@ -68,13 +68,27 @@ std::optional<MenuItem> item_around(const GrubScript& script, std::optional<size
   return std::nullopt;
 }
 
+// One step of a path through menus. An id with a variable in it is known to GRUB only.
+std::string step_of(const MenuItem& item) {
+  const std::string& name =
+      item.id.empty() || item.id.find('$') != std::string::npos ? item.title : item.id;
+  std::string step;
+  for (const char c : name) {
+    step += c;
+    step += c == '>' ? ">" : "";
+  }
+  return step;
+}
+
 BootEntry entry_of(const GrubScript& script, const MenuItem& item) {
   BootEntry entry;
   entry.title = item.title;
   entry.id = item.id;
+  entry.default_name = step_of(item);
   auto outer = item_around(script, script.blocks[item.block].parent);
   for (int depth = 0; outer && depth < kMaxDepth; ++depth) {
     entry.submenus.insert(entry.submenus.begin(), outer->title);
+    entry.default_name = step_of(*outer) + ">" + entry.default_name;
     outer = item_around(script, script.blocks[outer->block].parent);
   }
   return entry;
@@ -197,11 +211,10 @@ std::vector<GrubKernelLine> kernel_lines(std::string_view text, const GrubScript
   return lines;
 }
 
-std::string default_setting(const GrubScript& script,
-                            const std::map<std::string, std::string>& environment) {
-  std::string setting = "0";
-  bool counts_failures =
-      false;  // 08_fallback_counting of Fedora: `set default=1` when all has failed
+std::vector<const ScriptCommand*> default_assignments(const GrubScript& script) {
+  std::vector<const ScriptCommand*> assignments;
+  // 08_fallback_counting of Fedora: `set default=1` when all starts have failed.
+  bool counts_failures = false;
   for (const ScriptCommand& command : script.commands) {
     if (command.words.front().text == "[") {
       counts_failures =
@@ -209,16 +222,19 @@ std::string default_setting(const GrubScript& script,
             return word.text.find("boot_counter") != std::string::npos;
           });
     }
-    if (command.words.front().text != "set" || command.words.size() < 2) {
-      continue;
+    if (command.words.front().text == "set" && command.words.size() > 1 && !counts_failures &&
+        command.words[1].text.starts_with("default=") &&
+        command.words[1].text.find("next_entry") == std::string::npos) {
+      assignments.push_back(&command);
     }
-    const std::string& word = command.words[1].text;
-    if (!word.starts_with("default=") || word.find("next_entry") != std::string::npos ||
-        counts_failures) {
-      continue;
-    }
-    setting = word.substr(8);
   }
+  return assignments;
+}
+
+std::string default_setting(const GrubScript& script,
+                            const std::map<std::string, std::string>& environment) {
+  const std::vector<const ScriptCommand*> assignments = default_assignments(script);
+  std::string setting = assignments.empty() ? "0" : assignments.back()->words[1].text.substr(8);
   if (setting == "${saved_entry}" || setting == "$saved_entry") {
     const auto saved = environment.find("saved_entry");
     setting = saved == environment.end() ? "" : saved->second;

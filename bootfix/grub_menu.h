@@ -31,6 +31,9 @@ std::vector<GrubKernelLine> kernel_lines(std::string_view text, const GrubScript
 std::string default_setting(const GrubScript& script,
                             const std::map<std::string, std::string>& environment);
 
+// The `set default=...` commands that this goes by.
+std::vector<const ScriptCommand*> default_assignments(const GrubScript& script);
+
 // What the menu starts by itself: the position in kernel_lines(). nullopt: an entry that starts no
 // Linux, or there is none.
 std::optional<size_t> default_kernel_line(const GrubScript& script,

@@ -8,6 +8,7 @@
 #include "bootfix/fstab.h"
 #include "bootfix/grub2.h"
 #include "bootfix/grub_defaults.h"
+#include "bootfix/grub_legacy.h"
 #include "bootfix/grub_menu.h"
 #include "bootfix/grubenv.h"
 #include "bootfix/kernel_cmdline.h"
@@ -69,6 +70,18 @@ void look_into_boot_menus(const GuestView& guest, Firmware firmware,
     for (const GrubKernelLine& line : kernel_lines(text, parse_grub_script(text))) {
       look_into_arguments(KernelArguments::parse(line.entry.arguments), path, line.line,
                           file_of_boot_path(guest, line.entry.kernel).has_value(), names);
+    }
+  }
+}
+
+void look_into_legacy_menus(const GuestView& guest, Firmware firmware,
+                            std::vector<UnstableName>& names) {
+  for (const GuestPath& path : grub_legacy_files(guest, firmware)) {
+    const std::string text = guest.read(path).value_or("");
+    for (const LegacyKernelLine& line : legacy_kernel_lines(text, parse_grub_legacy(text))) {
+      look_into_arguments(KernelArguments::parse(std::string_view(text).substr(
+                              line.arguments_begin, line.arguments_end - line.arguments_begin)),
+                          path, line.line, file_of_boot_path(guest, line.path).has_value(), names);
     }
   }
 }
@@ -137,6 +150,7 @@ std::vector<UnstableName> find_unstable_names(const GuestView& guest,
   look_into_crypttab(guest, names);
   look_into_mdadm_conf(guest, inspection, names);
   look_into_boot_menus(guest, inspection.firmware, names);
+  look_into_legacy_menus(guest, inspection.firmware, names);
   look_into_bls_entries(guest, names);
   look_into_kernel_cmdline(guest, names);
   look_into_grub_defaults(guest, names);

@@ -16,6 +16,7 @@
 #include "converter/root_search.h"
 #include "drivers/kernel_image.h"
 #include "drivers/kernel_module.h"
+#include "drivers/required_modules.h"
 
 namespace rehost {
 namespace {
@@ -164,11 +165,32 @@ void mount_system(GuestfsGuest& guest, Inspection& inspection,
   }
 }
 
-void find_default_kernel(const GuestView& guest, Inspection& inspection) {
+// What the entries of the boot loader start, the default among them.
+std::vector<BootedImage> booted_images(const GuestView& guest, Firmware firmware) {
+  std::vector<BootedImage> images;
+  const std::optional<BootConfig> config = read_boot_config(guest, firmware);
+  for (size_t i = 0; config && i < config->entries.size(); ++i) {
+    const BootEntry& entry = config->entries[i];
+    if (entry.kernel_file) {
+      images.push_back({.vmlinuz = *entry.kernel_file,
+                        .initramfs = entry.initrd_files,
+                        .version = entry.version,
+                        .is_default = config->default_entry == i});
+    }
+  }
+  return images;
+}
+
+void find_system_kernels(const GuestView& guest, Inspection& inspection) {
   inspection.kernels = find_kernels(guest);
-  const std::optional<GuestPath> started = default_kernel(guest, inspection.firmware);
+  const std::vector<BootedImage> images = booted_images(guest, inspection.firmware);
+  attach_booted_images(guest, inspection.kernels, images);
   for (KernelImage& kernel : inspection.kernels) {
-    kernel.is_default = started && kernel.vmlinuz && resolve(guest, *kernel.vmlinuz) == started;
+    const auto file = kernel.vmlinuz ? resolve(guest, *kernel.vmlinuz) : std::nullopt;
+    kernel.is_default = file && std::any_of(images.begin(), images.end(), [&](const auto& image) {
+                          return image.is_default && image.vmlinuz == file;
+                        });
+    kernel.lacking_drivers = lacking_drivers(guest, kernel);
   }
 }
 
@@ -196,7 +218,7 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
   inspection.root = root.device;
   mount_system(guest, inspection, root.btrfs);
   identify_system(guest, inspection);
-  find_default_kernel(guest, inspection);
+  find_system_kernels(guest, inspection);
   result.warnings = degraded_arrays(inspection);
   if (inspection.distro->id != inspection.os.id) {
     result.warnings.push_back(
@@ -245,7 +267,7 @@ std::vector<MountedFilesystem> system_mounts(const GuestView& guest, const Inspe
 
 Inspection inspect_again(const GuestView& guest, const Inspection& before) {
   Inspection after = before;
-  find_default_kernel(guest, after);
+  find_system_kernels(guest, after);
   return after;
 }
 

@@ -66,10 +66,16 @@ std::string inspection_text(const Inspection& inspection) {
     out += fmt::format("{} on {}\n", mounted.device.str(), mounted.where.str());
   }
   for (const KernelImage& kernel : inspection.kernels) {
-    out +=
-        fmt::format("kernel {}{}: {}, {}\n", kernel.release, kernel.is_default ? " (default)" : "",
-                    kernel.vmlinuz ? kernel.vmlinuz->str() : "no image",
-                    kernel.initramfs ? kernel.initramfs->str() : "no initramfs");
+    out += fmt::format("kernel {}{}: {}, {}", kernel.release, kernel.is_default ? " (default)" : "",
+                       kernel.vmlinuz ? kernel.vmlinuz->str() : "no image",
+                       kernel.initramfs ? kernel.initramfs->str() : "no initramfs");
+    for (const GuestPath& other : kernel.other_initramfs) {
+      out += ", " + other.str();
+    }
+    for (const std::string& driver : kernel.lacking_drivers) {
+      out += ", no " + driver;
+    }
+    out += "\n";
   }
   return out;
 }

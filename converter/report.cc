@@ -38,10 +38,16 @@ Json to_json(const Filesystem& f) {
 }
 
 Json to_json(const KernelImage& k) {
-  return Json{{"release", k.release},
-              {"vmlinuz", k.vmlinuz ? Json(k.vmlinuz->str()) : Json()},
-              {"initramfs", k.initramfs ? Json(k.initramfs->str()) : Json()},
-              {"default", k.is_default}};
+  Json json{{"release", k.release},
+            {"vmlinuz", k.vmlinuz ? Json(k.vmlinuz->str()) : Json()},
+            {"initramfs", k.initramfs ? Json(k.initramfs->str()) : Json()},
+            {"lacks", k.lacking_drivers},
+            {"default", k.is_default}};
+  json["other_initramfs"] = Json::array();
+  for (const GuestPath& other : k.other_initramfs) {
+    json["other_initramfs"].push_back(other.str());
+  }
+  return json;
 }
 
 Json to_json(const Inspection& i) {

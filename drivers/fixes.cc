@@ -71,14 +71,18 @@ void plan_rebuild(FixResult& result, const GuestView& guest, const KernelImage& 
                    kernel.initramfs->str(), reason)});
 }
 
-void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& kernel,
-                 const Target& target) {
-  if (!can_be_started(kernel)) {
-    return;
-  }
-  const KernelDrivers drivers = read_kernel_drivers(guest, kernel);
-  warn_of_missing(result, kernel, drivers);
-  warn_of_age(result, kernel, drivers, target);
+void warn_of_unified(FixResult& result, const KernelImage& kernel) {
+  result.warnings.push_back(
+      {"unified-kernel-image", kernel.initramfs->str(),
+       fmt::format(
+           "{} has kernel {} and an initramfs without nvme in one file, often a signed one: "
+           "it is left as it is and does not start on EC2; build it anew with nvme in it",
+           kernel.initramfs->str(), kernel.release)});
+}
+
+// For the initramfs of `kernel`, one of those that it may be started with.
+void plan_image(FixResult& result, const GuestView& guest, const KernelImage& kernel,
+                const KernelDrivers& drivers, const Target& target) {
   const DriverPlace nvme = nvme_of(drivers).place;
   const bool lacks_nvme = nvme == DriverPlace::in_root || nvme == DriverPlace::cannot_tell;
   const bool stale = drivers.initramfs && !stale_settings(guest, *drivers.initramfs).empty();
@@ -91,6 +95,12 @@ void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& k
         {"initramfs-missing", kernel.release,
          fmt::format("kernel {} has nvme as a module and no initramfs to load it from",
                      kernel.release)});
+    return;
+  }
+  if (drivers.unified) {
+    if (lacks_nvme) {
+      warn_of_unified(result, kernel);
+    }
     return;
   }
   const GuestPath& path = *kernel.initramfs;
@@ -124,6 +134,22 @@ void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& k
                                          .entries = std::move(addition.entries),
                                          .modules = std::move(addition.modules),
                                          .expects = hash_content(image->image())}});
+}
+
+void plan_kernel(FixResult& result, const GuestView& guest, const KernelImage& kernel,
+                 const Target& target) {
+  if (!can_be_started(kernel)) {
+    return;
+  }
+  const KernelDrivers drivers = read_kernel_drivers(guest, kernel);
+  warn_of_missing(result, kernel, drivers);
+  warn_of_age(result, kernel, drivers, target);
+  plan_image(result, guest, kernel, drivers, target);
+  for (const GuestPath& other : kernel.other_initramfs) {
+    KernelImage copy = kernel;
+    copy.initramfs = other;
+    plan_image(result, guest, copy, read_kernel_drivers(guest, copy), target);
+  }
 }
 
 FixResult plan_initramfs_drivers(const GuestView& guest, const Inspection& inspection,

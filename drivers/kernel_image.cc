@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "converter/core/pe_image.h"
 #include "drivers/module_index.h"
 
 namespace rehost {
@@ -162,7 +163,103 @@ uint64_t take_number(std::string_view& text) {
   return value;
 }
 
+bool is_for_release(const GuestView& guest, const KernelImage& kernel, const BootedImage& image) {
+  if (kernel.vmlinuz && resolve(guest, *kernel.vmlinuz) == image.vmlinuz) {
+    return true;
+  }
+  // .../6.1.0-10-amd64/linux, .../vmlinuz-6.1.0-10-amd64
+  return image.version == kernel.release || image.vmlinuz.parent().name() == kernel.release ||
+         image.vmlinuz.name().ends_with("-" + kernel.release);
+}
+
+KernelImage* kernel_of(const GuestView& guest, std::vector<KernelImage>& kernels,
+                       const BootedImage& image) {
+  for (KernelImage& kernel : kernels) {
+    if (is_for_release(guest, kernel, image)) {
+      return &kernel;
+    }
+  }
+  const std::optional<std::string> release = bzimage_release(guest, image.vmlinuz);
+  const auto found = std::find_if(kernels.begin(), kernels.end(), [&](const KernelImage& kernel) {
+    return kernel.release == release;
+  });
+  return found == kernels.end() ? nullptr : &*found;
+}
+
+bool is_microcode(const GuestPath& initramfs) {
+  return initramfs.name().find("ucode") != std::string_view::npos ||
+         initramfs.name().find("microcode") != std::string_view::npos;
+}
+
+void attach_initramfs(const GuestView& guest, KernelImage& kernel, const GuestPath& initramfs,
+                      bool is_default) {
+  const auto is_known = [&](const GuestPath& path) { return path == initramfs; };
+  const std::optional<GuestPath> first =
+      kernel.initramfs ? resolve(guest, *kernel.initramfs) : std::nullopt;
+  if (first == initramfs) {
+    return;
+  }
+  if (!kernel.initramfs) {
+    kernel.initramfs = initramfs;
+    return;
+  }
+  std::erase_if(kernel.other_initramfs, is_known);
+  if (is_default && first) {
+    kernel.other_initramfs.push_back(*first);
+    kernel.initramfs = initramfs;
+  } else {
+    kernel.other_initramfs.push_back(initramfs);
+  }
+}
+
+void attach(const GuestView& guest, KernelImage& kernel, const BootedImage& image) {
+  const bool known = kernel.vmlinuz && resolve(guest, *kernel.vmlinuz) == image.vmlinuz;
+  if (!known && (image.is_default || !kernel.vmlinuz)) {
+    kernel.vmlinuz = image.vmlinuz;
+  }
+  if (is_unified_kernel(guest, image.vmlinuz)) {
+    attach_initramfs(guest, kernel, image.vmlinuz, image.is_default);
+    return;
+  }
+  bool first = true;
+  for (const GuestPath& initramfs : image.initramfs) {
+    if (!is_microcode(initramfs) && !is_rescue_or_kdump(initramfs.str())) {
+      attach_initramfs(guest, kernel, initramfs, image.is_default && first);
+      first = false;
+    }
+  }
+}
+
 }  // namespace
+
+void attach_booted_images(const GuestView& guest, std::vector<KernelImage>& kernels,
+                          std::span<const BootedImage> images) {
+  for (const bool is_default : {true, false}) {  // what is started by default has the first word
+    for (const BootedImage& image : images) {
+      if (image.is_default != is_default || is_rescue_or_kdump(image.vmlinuz.str())) {
+        continue;
+      }
+      if (KernelImage* kernel = kernel_of(guest, kernels, image)) {
+        attach(guest, *kernel, image);
+      }
+    }
+  }
+}
+
+std::optional<std::string> bzimage_release(const GuestView& guest, const GuestPath& path) {
+  constexpr size_t kMagicPlace = 0x202;    // "HdrS"
+  constexpr size_t kVersionPlace = 0x20e;  // of the text, counted from 0x200
+  constexpr size_t kMaxVersionBytes = 128;
+  const std::string head = guest.read_range(path, 0, kVersionPlace + 2).value_or("");
+  if (head.size() < kVersionPlace + 2 || head.compare(kMagicPlace, 4, "HdrS") != 0) {
+    return std::nullopt;
+  }
+  const size_t place = 0x200u + static_cast<unsigned char>(head[kVersionPlace]) +
+                       static_cast<unsigned char>(head[kVersionPlace + 1]) * 256u;
+  std::string text = guest.read_range(path, place, kMaxVersionBytes).value_or("");
+  text.resize(std::min(text.find_first_of(std::string_view(" \0", 2)), text.size()));
+  return text.empty() ? std::nullopt : std::optional(std::move(text));
+}
 
 std::vector<KernelImage> find_kernels(const GuestView& guest) {
   const GuestPath modules("/lib/modules");

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "converter/core/error.h"
+#include "converter/core/pe_image.h"
 #include "drivers/module_index_bin.h"
 
 namespace rehost {
@@ -172,6 +173,16 @@ void read_initramfs(KernelDrivers& drivers, const GuestView& guest, const Kernel
   if (!kernel.initramfs) {
     return;
   }
+  drivers.unified = is_unified_kernel(guest, *kernel.initramfs);
+  if (drivers.unified) {
+    std::optional<std::string> image =
+        read_pe_section(guest, *kernel.initramfs, ".initrd", kMaxInitramfsBytes);
+    if (image) {
+      drivers.initramfs.emplace(std::move(*image));
+      drivers.unreadable = drivers.initramfs->unknown_contents();
+    }
+    return;
+  }
   const std::optional<FileStat> stat = stat_target(guest, *kernel.initramfs);
   if (stat && stat->size > kMaxInitramfsBytes) {
     drivers.unreadable = "it is larger than any initramfs";
@@ -241,6 +252,16 @@ std::string_view to_string(DriverPlace place) {
 std::vector<DriverState> driver_states(const GuestView& guest, const Inspection& /*inspection*/,
                                        const KernelImage& kernel) {
   return read_kernel_drivers(guest, kernel).states;
+}
+
+std::vector<std::string> lacking_drivers(const GuestView& guest, const KernelImage& kernel) {
+  std::vector<std::string> lacking;
+  for (const DriverState& state : read_root_drivers(guest, kernel).states) {
+    if (state.need != ModuleNeed::optional && state.place == DriverPlace::missing) {
+      lacking.push_back(state.module);
+    }
+  }
+  return lacking;
 }
 
 KernelDrivers read_root_drivers(const GuestView& guest, const KernelImage& kernel) {

@@ -59,10 +59,14 @@ struct DriverState {
 std::vector<DriverState> driver_states(const GuestView& guest, const Inspection& inspection,
                                        const KernelImage& kernel);
 
+// The required modules that the kernel cannot have, whatever is done to its initramfs.
+std::vector<std::string> lacking_drivers(const GuestView& guest, const KernelImage& kernel);
+
 // The same for readers who go on to use what was read.
 struct KernelDrivers {
   ModuleIndex index;
-  std::optional<Initramfs> initramfs;     // nullopt: none, or too large to be read
+  std::optional<Initramfs> initramfs;  // nullopt: none, or too large to be read
+  bool unified = false;  // it lies inside of a unified kernel image, which is not ours to change
   std::optional<std::string> unreadable;  // why not everything in it is known
   std::vector<DriverState> states;
 };

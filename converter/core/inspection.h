@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "converter/core/distro.h"
@@ -65,13 +66,23 @@ struct MountedFilesystem {
 struct KernelImage {
   std::string release;          // "6.1.0-10-amd64": the directory below /lib/modules
   GuestPath modules_directory;  // /lib/modules/6.1.0-10-amd64, links resolved
+  // Where there are several copies (one in /boot, one on the ESP), those that the boot loader
+  // starts. Both may be one and the same unified kernel image.
   std::optional<GuestPath> vmlinuz;
   std::optional<GuestPath> initramfs;
+  std::vector<GuestPath> other_initramfs = {};  // further copies for this release, links resolved
+  // Drivers that a Nitro instance needs and this kernel cannot have: neither built in nor among its
+  // modules ("nvme", "ena").
+  std::vector<std::string> lacking_drivers = {};
   bool is_default = false;  // the boot loader starts this one when nobody touches a key
   std::string
       io_timeout_argument;  // "nvme_core.io_timeout=4294967295": what its own NVMe module accepts;
                             // empty when it has no such parameter
 };
+
+// Images that the kernel dump service or a repair starts: never the default of anybody, and not
+// ours to change. By their names: "vmlinuz-0-rescue-...", "initramfs-...kdump.img".
+bool is_rescue_or_kdump(std::string_view path);
 
 struct OsRelease {
   std::string id;

@@ -7,6 +7,7 @@
 #include "drivers/initramfs_plan.h"
 #include "drivers/kernel_image.h"
 #include "tests/drivers/samples.h"
+#include "tests/support/pe_program.h"
 
 namespace rehost {
 namespace {
@@ -316,6 +317,52 @@ TEST(InitramfsDrivers, RefreshesTheResumeDeviceThatTheImageWasBuiltWith) {
   EXPECT_TRUE(addition(plan_drivers(guest)).modules.empty());
   apply(guest, plan_drivers(guest));
   EXPECT_TRUE(plan_drivers(guest).edits.empty());
+}
+
+Inspection with_first_initramfs(const MemoryGuest& guest, const GuestPath& path) {
+  Inspection inspection = inspect(guest);
+  KernelImage& kernel = inspection.kernels.at(0);
+  kernel.other_initramfs = {*kernel.initramfs};
+  kernel.initramfs = path;
+  return inspection;
+}
+
+TEST(DriverFixes, ServeEveryCopyOfAnInitramfs) {
+  MemoryGuest guest = guest_with_codec(Codec::gzip);
+  const GuestPath copy("/boot/efi/tok/" + std::string(kRelease) + "/initrd");
+  guest.add_file(copy.str(), guest.read(kImage, kMaxInitramfsBytes).value());
+  const Inspection inspection = with_first_initramfs(guest, copy);
+  const FixResult result = driver_fixes()[1].plan(guest, inspection, {});
+  ASSERT_EQ(result.edits.size(), 2u);
+  EXPECT_EQ(edited_path(result.edits[0]), copy);
+  EXPECT_EQ(edited_path(result.edits[1]), kImage);
+  apply(guest, result);
+  EXPECT_TRUE(driver_fixes()[1].plan(guest, inspection, {}).edits.empty());
+}
+
+TEST(DriverFixes, LeaveAUnifiedKernelAloneAndSaySo) {
+  MemoryGuest guest = guest_with_codec(Codec::gzip);
+  const GuestPath unified("/boot/efi/EFI/Linux/a.efi");
+  guest.add_file(unified.str(),
+                 testing::make_unified_kernel(guest.read(kImage, kMaxInitramfsBytes).value(),
+                                              std::string(kRelease), "", ""));
+  Inspection inspection = inspect(guest);
+  inspection.kernels.at(0).initramfs = unified;
+  const FixResult result = driver_fixes()[1].plan(guest, inspection, {});
+  EXPECT_TRUE(result.edits.empty());
+  EXPECT_EQ(codes(result), std::vector<std::string>{"unified-kernel-image"});
+}
+
+TEST(DriverFixes, KnowAUnifiedKernelThatHasNvme) {
+  MemoryGuest guest = guest_with_codec(Codec::gzip);
+  apply(guest, plan_drivers(guest));
+  const GuestPath unified("/boot/efi/EFI/Linux/a.efi");
+  guest.add_file(unified.str(),
+                 testing::make_unified_kernel(guest.read(kImage, kMaxInitramfsBytes).value(),
+                                              std::string(kRelease), "", ""));
+  Inspection inspection = inspect(guest);
+  inspection.kernels.at(0).initramfs = unified;
+  EXPECT_TRUE(codes(driver_fixes()[1].plan(guest, inspection, {})).empty());
 }
 
 }  // namespace

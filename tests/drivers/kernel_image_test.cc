@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/drivers/samples.h"
+#include "tests/support/pe_program.h"
 
 namespace rehost {
 namespace {
@@ -136,6 +137,96 @@ TEST(CompareReleases, CountsNumbersAsNumbers) {
   EXPECT_NE(compare_releases("99999999999999999999999999", "x"), 0);
   EXPECT_LT(compare_releases("4.18.0-553.el8_10.x86_64", "4.18.0-553.16.1.el8_10.x86_64"), 0);
   EXPECT_GT(compare_releases("6.1.0-1-amd64", "6.1.0-rc7-amd64"), 0);
+}
+
+// A kernel in /boot and the copy that kernel-install has made of it on the ESP.
+MemoryGuest guest_with_copies() {
+  MemoryGuest guest = debian_guest("image");
+  const std::string token = "/boot/efi/tok/" + std::string(kRelease);
+  guest.add_file(token + "/linux", "MZ");
+  guest.add_file(token + "/initrd", "initrd");
+  return guest;
+}
+
+TEST(BootedImages, TheCopyThatIsStartedComesFirst) {
+  const MemoryGuest guest = guest_with_copies();
+  const std::string token = "/boot/efi/tok/" + std::string(kRelease);
+  std::vector<KernelImage> kernels = find_kernels(guest);
+  const std::vector<BootedImage> images = {{.vmlinuz = GuestPath(token + "/linux"),
+                                            .initramfs = {GuestPath(token + "/initrd")},
+                                            .version = "",
+                                            .is_default = true}};
+  attach_booted_images(guest, kernels, images);
+  EXPECT_EQ(kernels[0].vmlinuz, GuestPath(token + "/linux"));
+  EXPECT_EQ(kernels[0].initramfs, GuestPath(token + "/initrd"));
+  EXPECT_EQ(kernels[0].other_initramfs,
+            std::vector<GuestPath>{GuestPath("/boot/initrd.img-" + std::string(kRelease))});
+}
+
+TEST(BootedImages, ACopyThatIsNotTheDefaultIsOneMore) {
+  const MemoryGuest guest = guest_with_copies();
+  const std::string token = "/boot/efi/tok/" + std::string(kRelease);
+  std::vector<KernelImage> kernels = find_kernels(guest);
+  const std::vector<BootedImage> images = {
+      {.vmlinuz = GuestPath(token + "/linux"),
+       .initramfs = {GuestPath("/boot/efi/intel-ucode.img"), GuestPath(token + "/initrd")},
+       .version = ""}};
+  attach_booted_images(guest, kernels, images);
+  attach_booted_images(guest, kernels, images);
+  EXPECT_EQ(kernels[0].vmlinuz, GuestPath("/boot/vmlinuz-" + std::string(kRelease)));
+  EXPECT_EQ(kernels[0].other_initramfs, std::vector<GuestPath>{GuestPath(token + "/initrd")});
+}
+
+std::string bzimage(const std::string& version) {
+  std::string head(0x400, '\0');
+  head.replace(0x202, 4, "HdrS");
+  head[0x20e] = '\x80';
+  head.replace(0x280, version.size(), version);
+  return head;
+}
+
+TEST(BootedImages, AreKnownByWhatTheKernelSaysOfItself) {
+  MemoryGuest guest = debian_guest("image");
+  guest.add_file("/boot/efi/EFI/debian/linux", bzimage(std::string(kRelease) + " (debian@x) #1"));
+  guest.add_file("/boot/efi/EFI/debian/initrd", "initrd");
+  EXPECT_EQ(bzimage_release(guest, GuestPath("/boot/efi/EFI/debian/linux")), kRelease);
+  EXPECT_EQ(bzimage_release(guest, GuestPath("/boot/efi/EFI/debian/initrd")), std::nullopt);
+  std::vector<KernelImage> kernels = find_kernels(guest);
+  const std::vector<BootedImage> images = {{.vmlinuz = GuestPath("/boot/efi/EFI/debian/linux"),
+                                            .initramfs = {GuestPath("/boot/efi/EFI/debian/initrd")},
+                                            .version = "",
+                                            .is_default = true}};
+  attach_booted_images(guest, kernels, images);
+  EXPECT_EQ(kernels[0].initramfs, GuestPath("/boot/efi/EFI/debian/initrd"));
+}
+
+TEST(BootedImages, OfARescueAreNobodys) {
+  MemoryGuest guest = debian_guest("image");
+  guest.add_file("/boot/vmlinuz-0-rescue-1234", bzimage(std::string(kRelease) + " #1"));
+  guest.add_file("/boot/initramfs-0-rescue-1234.img", "initrd");
+  std::vector<KernelImage> kernels = find_kernels(guest);
+  const std::vector<KernelImage> before = kernels;
+  const std::vector<BootedImage> images = {
+      {.vmlinuz = GuestPath("/boot/vmlinuz-0-rescue-1234"),
+       .initramfs = {GuestPath("/boot/initramfs-0-rescue-1234.img")},
+       .version = "",
+       .is_default = true}};
+  attach_booted_images(guest, kernels, images);
+  EXPECT_EQ(kernels[0].vmlinuz, before[0].vmlinuz);
+  EXPECT_TRUE(kernels[0].other_initramfs.empty());
+}
+
+TEST(BootedImages, AUnifiedKernelIsItsOwnInitramfs) {
+  MemoryGuest guest = debian_guest("image");
+  const GuestPath unified("/boot/efi/EFI/Linux/a.efi");
+  guest.add_file(unified.str(),
+                 testing::make_unified_kernel("initrd", std::string(kRelease), "", ""));
+  std::vector<KernelImage> kernels = find_kernels(guest);
+  const std::vector<BootedImage> images = {
+      {.vmlinuz = unified, .initramfs = {}, .version = std::string(kRelease), .is_default = true}};
+  attach_booted_images(guest, kernels, images);
+  EXPECT_EQ(kernels[0].initramfs, unified);
+  EXPECT_EQ(kernels[0].vmlinuz, unified);
 }
 
 }  // namespace
