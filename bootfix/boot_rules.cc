@@ -1,17 +1,25 @@
 #include "bootfix/boot_rules.h"
 
+#include "bootfix/default_kernel.h"
 #include "bootfix/network.h"
 
 namespace rehost {
 namespace {
 
-const KernelImage* default_image(const Inspection& inspection) {
+// The fix default-kernel comes first and may have chosen another one than the inspection knows.
+const KernelImage* default_image(const GuestView& guest, const Inspection& inspection,
+                                 const Target& target) {
+  const KernelImage* image = nullptr;
   for (const KernelImage& kernel : inspection.kernels) {
-    if (kernel.is_default) {
-      return &kernel;
-    }
+    image = kernel.is_default ? &kernel : image;
   }
-  return inspection.kernels.empty() ? nullptr : &inspection.kernels.back();
+  const bool may_have_changed =
+      image == nullptr || !image->lacking_drivers.empty() || !target.default_kernel.empty();
+  if (const KernelImage* now =
+          may_have_changed ? current_default_kernel(guest, inspection) : nullptr) {
+    return now;
+  }
+  return image == nullptr && !inspection.kernels.empty() ? &inspection.kernels.back() : image;
 }
 
 }  // namespace
@@ -23,7 +31,7 @@ BootRules::BootRules(const GuestView& guest, const Inspection& inspection, const
     rules_.own_root = stable_name(inspection, *root);
     root_partition_ = stable_partition_name(*root);
   }
-  if (const KernelImage* image = default_image(inspection)) {
+  if (const KernelImage* image = default_image(guest, inspection, target)) {
     rules_.io_timeout = image->io_timeout_argument;
   }
   rules_.classic_interface_names = needs_classic_interface_names(guest, target);

@@ -5,17 +5,20 @@
 #include "bootfix/bls_options.h"
 #include "bootfix/cloud_init_network.h"
 #include "bootfix/crypttab.h"
+#include "bootfix/default_kernel.h"
 #include "bootfix/device_caches.h"
 #include "bootfix/efi.h"
 #include "bootfix/fstab.h"
 #include "bootfix/grub_cfg.h"
 #include "bootfix/grub_defaults.h"
+#include "bootfix/grub_legacy.h"
 #include "bootfix/kernel_cmdline.h"
 #include "bootfix/left_behind.h"
 #include "bootfix/mdadm_conf.h"
 #include "bootfix/network.h"
 #include "bootfix/resume.h"
 #include "bootfix/serial_getty.h"
+#include "bootfix/sysconfig_bootloader.h"
 #include "bootfix/udev_rules.h"
 
 namespace rehost {
@@ -24,14 +27,17 @@ std::span<const Fix> bootfix_fixes() {
   static const std::vector<Fix> kFixes = [] {
     // clang-format off
     std::vector<Fix> rows = {
+        kDefaultKernelFix,  // first: settings for all kernels go by what the default one accepts
         kFstabFix,
         kCrypttabFix,
         kMdadmConfFix,
         kResumeFix,
         kGrubDefaultsFix,
         kGrubCfgFix,
+        kGrubLegacyFix,
         kBlsOptionsFix,
         kKernelCmdlineFix,
+        kSysconfigBootloaderFix,
         kEfiFallbackFix,
     };
     // clang-format on

@@ -36,6 +36,14 @@ bool builds_on_itself(const ShellAssignment& assignment) {
   return false;
 }
 
+// Means the same to the shell with and without quotes. "advanced>linux" does not.
+bool is_plain_word(std::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) {
+    return isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("_-./:=,+@%").find(c) != std::string_view::npos;
+  });
+}
+
 FixResult plan_grub_defaults(const GuestView& guest, const Inspection& inspection,
                              const Target& target) {
   FixResult result;
@@ -153,7 +161,7 @@ void GrubDefaults::set(std::string_view name, std::string_view value) {
   const ShellAssignment& assignment = place.assignment;
   const bool quoted =
       assignment.quoting == Quoting::single_quote || assignment.quoting == Quoting::double_quote;
-  const bool plain = value.find(' ') == std::string_view::npos;
+  const bool plain = is_plain_word(value);
   TextEdits edits;
   if (quoted || (plain && assignment.quoting == Quoting::bare)) {
     edits.replace(assignment.text_begin, assignment.text_end, value);

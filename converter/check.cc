@@ -121,6 +121,10 @@ Answer ask_default_kernel(const Facts& facts) {
   if (facts.default_kernel == nullptr) {
     return {Verdict::cannot_tell, "cannot tell which kernel the boot loader starts"};
   }
+  const std::string& asked = facts.target.default_kernel;
+  if (!asked.empty() && asked != "keep" && asked != facts.default_kernel->release) {
+    return {Verdict::no, fmt::format("{}, not {} as asked", facts.default_kernel->release, asked)};
+  }
   return {Verdict::yes, facts.default_kernel->release};
 }
 

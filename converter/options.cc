@@ -119,6 +119,9 @@ po::options_description common_options() {
        "drivers for kernels that lack one; may be given several times")
       ("nitro-generation", po::value<int>()->value_name("N"),
        "5 for Nitro v5: the generation of the instance to come, which may want a newer ENA")
+      ("default-kernel", po::value<std::string>()->value_name("RELEASE|keep"),
+       "the kernel to start by default; without it, another one only when that of the guest cannot "
+       "have NVMe or ENA")
       ("report", po::value<std::string>()->value_name("FILE"), "write the report there")
       ("events", po::value<std::string>()->value_name("FILE|fd:N"),
        "write events as JSON lines to a file or an open descriptor")
@@ -310,6 +313,10 @@ Options parse_options(const std::vector<std::string>& arguments) {
   options.target.initramfs = choose(kStrategies, "initramfs", text_of(values, "initramfs"));
   options.target.network = choose(kNetworkModes, "network", text_of(values, "network"));
   options.target.keep = kept_rows(values);
+  options.target.default_kernel = text_of(values, "default-kernel");
+  if (values.contains("default-kernel") && options.target.default_kernel.empty()) {
+    throw Error(ErrorKind::usage, "--default-kernel wants a RELEASE or keep");
+  }
   options.report = text_of(values, "report");
   options.events = text_of(values, "events");
   options.work_dir = text_of(values, "work-dir");

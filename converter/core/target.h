@@ -36,6 +36,9 @@ struct Target {
   std::optional<int> nitro_generation = {};  // --nitro-generation: 5 for a Nitro v5 instance
   // --driver-bundle: for the kernels of this guest; of two that fit the first is taken.
   std::vector<BundledModule> bundled_modules = {};
+  // --default-kernel: a release that the boot loader is to start by default; "keep": whatever it
+  // starts now. Empty: another one only when that one cannot have NVMe or ENA.
+  std::string default_kernel = {};
 };
 
 }  // namespace rehost

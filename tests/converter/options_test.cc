@@ -46,6 +46,13 @@ TEST(Options, KeepNamesRowsOfTheTable) {
   EXPECT_NE(refused.find("all, vmware, virtualbox"), std::string::npos) << refused;
 }
 
+TEST(Options, TakesADefaultKernel) {
+  EXPECT_EQ(parse_options({"plan", "a"}).target.default_kernel, "");
+  EXPECT_EQ(parse_options({"plan", "a", "--default-kernel", "6.1.0-9"}).target.default_kernel,
+            "6.1.0-9");
+  EXPECT_NE(complaint({"plan", "a", "--default-kernel", ""}).find("RELEASE"), std::string::npos);
+}
+
 TEST(Options, NameWhatIsWrong) {
   EXPECT_NE(complaint({}).find("no command"), std::string::npos);
   EXPECT_NE(complaint({"destroy", "a"}).find("'destroy'"), std::string::npos);
