@@ -56,7 +56,7 @@ TEST(GrubLegacy, NoUnstableNameIsLeftInIt) {
   const std::vector<UnstableName> names =
       find_unstable_names(before, testing::debian12_inspection());
   ASSERT_EQ(names.size(), 1u);
-  EXPECT_EQ(names[0].line, 9);
+  EXPECT_EQ(names[0].line, 10);
   EXPECT_TRUE(names[0].required);
   EXPECT_TRUE(find_unstable_names(fixed(before), testing::debian12_inspection()).empty());
 }
