@@ -183,7 +183,10 @@ void plan_disable_services(FixResult& result, const GuestView& guest, std::strin
                            std::span<const std::string_view> units, std::string_view reason) {
   const Planner plan{.result = result, .guest = guest, .fix = fix, .reason = reason};
   const std::optional<InitSystem> init = find_init_system(guest);
-  const std::vector<GuestPath> runlevels = runlevel_directories(guest);
+  // A mask hides what systemd's own generator makes of a SysV script: the links of the runlevels
+  // mean nothing there.
+  const std::vector<GuestPath> runlevels =
+      init == InitSystem::systemd ? std::vector<GuestPath>() : runlevel_directories(guest);
   const std::vector<GuestPath> links = enabling_links(guest);
   for (const std::string_view unit : units) {
     if (init == InitSystem::systemd) {

@@ -14,7 +14,8 @@ namespace rehost {
 //   when a unit file or, for a service, a SysV script of that name exists; the links in *.wants and
 //   *.requires go. A unit file that somebody has written into /etc/systemd/system is copied to
 //   /var/lib/rehost/set-aside first.
-// - sysvinit: in the runlevels 1 to 5, S links become K links (update-rc.d(8) disable, chkconfig(8)
+// - sysvinit and upstart: in the runlevels 1 to 5, S links become K links (update-rc.d(8) disable,
+// chkconfig(8)
 //   off); in rcS.d they go.
 // - upstart: "manual" in /etc/init/NAME.override (init(5)).
 void plan_disable_services(FixResult& result, const GuestView& guest, std::string_view fix,

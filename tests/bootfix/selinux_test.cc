@@ -2,9 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <sys/stat.h>
 
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include "bootfix/text_edits.h"
 #include "tests/support/memory_guest.h"
+#include "tests/support/temporary_directory.h"
 
 namespace rehost {
 namespace {
@@ -157,6 +164,61 @@ TEST(FileContexts, APolicyTooLargeToBeTrueIsNotRead) {
   }
   guest.add_file(base, many);
   EXPECT_FALSE(read_file_contexts(guest, "targeted"));
+}
+
+// The oracle: libselinux itself, by selabel_lookup(8) of selinux-utils.
+std::string lookup_of_libselinux(const std::string& file, const std::string& path, int mode) {
+  const std::string command = "selabel_lookup -b file -f " + file + " -k '" + path + "' -t " +
+                              std::to_string(mode) + " 2>/dev/null";
+  FILE* pipe = popen(command.c_str(), "r");  // NOLINT: words of our own
+  std::string said;
+  for (int c = fgetc(pipe); c != EOF; c = fgetc(pipe)) {
+    said += static_cast<char>(c);
+  }
+  pclose(pipe);
+  const size_t colon = said.find("context: ");
+  return colon == std::string::npos ? "" : std::string(trim(said.substr(colon + 9)));
+}
+
+TEST(FileContexts, AgreeWithLibselinux) {
+  if (std::system("command -v selabel_lookup >/dev/null") != 0) {  // NOLINT: words of our own
+    GTEST_SKIP() << "there is no selabel_lookup: scripts/setup installs selinux-utils";
+  }
+  const TemporaryDirectory directory;
+  const std::string file = directory / "file_contexts";
+  const std::string local = "/opt/app(/.*)?\tsystem_u:object_r:usr_t:s0\n";
+  std::ofstream(file) << kPolicy;
+  std::ofstream(file + ".local") << local;
+  std::ofstream(file + ".subs_dist") << kSubsDist;
+  const FileContexts contexts = policy(local);
+  const std::pair<FileType, int> kTypes[] = {
+      {FileType::regular, S_IFREG}, {FileType::directory, S_IFDIR}, {FileType::symlink, S_IFLNK}};
+  for (const std::string path : {"/",
+                                 "/swapfile",
+                                 "/.autorelabel",
+                                 "/etc",
+                                 "/etc/fstab",
+                                 "/etc/shadow",
+                                 "/etc/shadow-",
+                                 "/etc/localtime",
+                                 "/etc/systemd/system/x.service",
+                                 "/lib/systemd/system/chronyd.service",
+                                 "/lib",
+                                 "/library",
+                                 "/run/x",
+                                 "/var/run/x",
+                                 "/var/lib/rehost/set-aside/x",
+                                 "/mnt",
+                                 "/mnt/a",
+                                 "/mnt/a/b",
+                                 "/boot/initrd.img-6.1",
+                                 "/opt/app/x",
+                                 "/etc/udev/rulesXd/70-x.rules"}) {
+    for (const auto& [type, mode] : kTypes) {
+      EXPECT_EQ(context(contexts, path, type), lookup_of_libselinux(file, path, mode))
+          << path << " " << mode;
+    }
+  }
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST(Services, SocketsAreMaskedToo) {
 }
 
 // VMware's tarball on CentOS 7: a SysV script that systemd would make a unit of.
-TEST(Services, ASysvScriptUnderSystemdIsMaskedAndStopped) {
+TEST(Services, ASysvScriptUnderSystemdIsMasked) {
   MemoryGuest guest = systemd_guest();
   guest.add_file("/etc/rc.d/init.d/vmware-tools", "#!/bin/sh\n", 0755);
   guest.add_symlink("/etc/init.d", "rc.d/init.d");
@@ -99,13 +99,29 @@ TEST(Services, ASysvScriptUnderSystemdIsMaskedAndStopped) {
   guest.add_symlink("/etc/rc.d/rc6.d/K99vmware-tools", "../init.d/vmware-tools");
   const MemoryGuest after = disabled(guest);
   EXPECT_EQ(link_at(after, "/etc/systemd/system/vmware-tools.service"), "/dev/null");
+  EXPECT_TRUE(after.stat(GuestPath("/etc/rc.d/rc3.d/S03vmware-tools"))) << "it means nothing";
+  EXPECT_TRUE(after.stat(GuestPath("/etc/rc.d/init.d/vmware-tools")));
+}
+
+// CentOS 6: /etc/rc3.d is a link to /etc/rc.d/rc3.d, and each entry one edit.
+TEST(Services, SysvinitOfRedHatGetsStopLinksOnce) {
+  MemoryGuest guest;
+  guest.add_file("/sbin/init", "");
+  guest.add_file("/etc/rc.d/init.d/vmware-tools", "#!/bin/sh\n", 0755);
+  guest.add_symlink("/etc/init.d", "rc.d/init.d");
+  for (const std::string level : {"2", "3", "5"}) {
+    guest.add_symlink("/etc/rc.d/rc" + level + ".d/S03vmware-tools", "../init.d/vmware-tools");
+    guest.add_symlink("/etc/rc" + level + ".d", "rc.d/rc" + level + ".d");
+  }
+  guest.add_symlink("/etc/rc.d/rc6.d/K99vmware-tools", "../init.d/vmware-tools");
+  const MemoryGuest after = disabled(guest);
   EXPECT_FALSE(after.stat(GuestPath("/etc/rc.d/rc3.d/S03vmware-tools")));
   EXPECT_EQ(link_at(after, "/etc/rc.d/rc3.d/K97vmware-tools"), "../init.d/vmware-tools");
   EXPECT_TRUE(after.stat(GuestPath("/etc/rc.d/rc6.d/K99vmware-tools")));
   EXPECT_TRUE(after.stat(GuestPath("/etc/rc.d/init.d/vmware-tools")));
 }
 
-// CentOS 6 and SLES 11 have no systemd: nothing is masked. SLES keeps S and K in one directory.
+// SLES 11 has no systemd: nothing is masked. SLES keeps S and K in one directory.
 TEST(Services, SysvinitGetsStopLinksAndNoMasks) {
   MemoryGuest guest;
   guest.add_file("/sbin/init", "");
