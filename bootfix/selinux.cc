@@ -226,7 +226,7 @@ SelinuxConfig read_selinux_config(const GuestView& guest) {
   return parse_selinux_config(guest.read(GuestPath("/etc/selinux/config")).value_or(""));
 }
 
-FileContexts::FileContexts(std::vector<std::string_view> texts, std::string_view subs,
+FileContexts::FileContexts(const std::vector<std::string_view>& texts, std::string_view subs,
                            std::string_view subs_dist)
     : subs_(parse_substitutions(subs)), subs_dist_(parse_substitutions(subs_dist)) {
   for (const std::string_view text : texts) {

@@ -42,7 +42,7 @@ class FileContexts {
  public:
   // The texts in the order of precedence, lowest first; substitutions are pairs of path prefixes.
   using Substitutions = std::vector<std::pair<std::string, std::string>>;
-  FileContexts(std::vector<std::string_view> texts, std::string_view subs,
+  FileContexts(const std::vector<std::string_view>& texts, std::string_view subs,
                std::string_view subs_dist);
 
   // The last matching line wins; lines without metacharacters win over all others, wherever they
