@@ -446,7 +446,7 @@ std::vector<std::string> unlisted_modules(const std::string& directory,
       continue;
     }
     for (const std::string& file : names_in(open_directory(below.native()))) {
-      std::string path = release + "/" + file;
+      std::string path = fmt::format("{}/{}", release, file);
       if (is_module_file(file) && !listed.contains(path)) {
         unlisted.push_back(std::move(path));
       }

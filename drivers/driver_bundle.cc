@@ -18,6 +18,19 @@ const DriverState& state_of(const KernelDrivers& drivers, std::string_view modul
                        [&](const DriverState& state) { return state.module == module; });
 }
 
+// Words of the module go into the text indexes, one line each.
+bool would_break_lines(const KernelModule& module) {
+  for (const std::vector<std::string>* words :
+       {&module.aliases, &module.softdeps, &module.exported_symbols}) {
+    if (std::any_of(words->begin(), words->end(), [](const std::string& word) {
+          return word.find_first_of("\r\n") != std::string::npos;
+        })) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Finds modules in the bundles for one kernel and says why it does not take those that it does not.
 class BundleSearch {
  public:
@@ -92,6 +105,9 @@ class BundleSearch {
     if (module.architecture != family_->architecture) {
       return fmt::format("it is for {}, and the kernel's own modules are for {}",
                          module.architecture, family_->architecture);
+    }
+    if (would_break_lines(module)) {
+      return "a line break in its .modinfo or in a symbol would break the index";
     }
     const NitroReach reach = nitro_reach(bundled.name, module.version, kernel_.release);
     return reach.serves(target_.nitro_generation.value_or(kOldestNitroGeneration)) ? "" : reach.why;

@@ -128,6 +128,15 @@ TEST(ModuleChoice, RefusesAnotherArchitectureAndDamage) {
   }
 }
 
+TEST(ModuleChoice, RefusesAModuleThatWouldWriteLinesOfItsOwn) {
+  Target target;
+  for (const std::string field : {"alias=x\nalias y", "softdep=pre: a\nsoftdep b post: c"}) {
+    target.bundled_modules = {bundled("ena", {field})};
+    EXPECT_NE(refusal(choose(guest_without({"ena"}), target, "ena")).find("line break"),
+              std::string::npos);
+  }
+}
+
 TEST(ModuleChoice, IgnoresOtherKernels) {
   Target target;
   target.bundled_modules = {bundled("ena", {})};
