@@ -62,7 +62,7 @@ std::vector<VerifiedModule> verify(const std::string& directory) {
     modules.push_back({directory + "/" + entry.file, read_entry(directory, entry, content)});
   }
   for (const std::string& file : unlisted_modules(directory, manifest)) {
-    modules.push_back({directory + "/" + file,
+    modules.push_back({fmt::format("{}/{}", directory, file),
                        "the manifest does not list it; rehost drivers add puts a module into it"});
   }
   return modules;
