@@ -14,6 +14,7 @@
 #include "bootfix/grub_legacy.h"
 #include "bootfix/kernel_cmdline.h"
 #include "bootfix/left_behind.h"
+#include "bootfix/lvm_conf.h"
 #include "bootfix/mdadm_conf.h"
 #include "bootfix/network.h"
 #include "bootfix/resume.h"

@@ -12,6 +12,7 @@
 #include "bootfix/grub_menu.h"
 #include "bootfix/grubenv.h"
 #include "bootfix/kernel_cmdline.h"
+#include "bootfix/lvm_conf.h"
 #include "bootfix/mdadm_conf.h"
 #include "bootfix/resume.h"
 #include "bootfix/shell_assignments.h"
@@ -59,6 +60,20 @@ void look_into_mdadm_conf(const GuestView& guest, const Inspection& inspection,
   for (const GuestPath& path : mdadm_conf_files(guest)) {
     for (const HidingWord& word : words_hiding_nvme(guest.read(path).value_or(""))) {
       names.push_back({path, word.line, word.text, !inspection.arrays.empty()});
+    }
+  }
+}
+
+void look_into_lvm_conf(const GuestView& guest, const Inspection& inspection,
+                        std::vector<UnstableName>& names) {
+  if (!uses_lvm(inspection)) {
+    return;
+  }
+  for (const GuestPath& path : lvm_conf_files(guest)) {
+    for (const LvmFilter& filter : parse_lvm_filters(guest.read(path).value_or(""))) {
+      if (hides_nvme(filter)) {
+        names.push_back({path, filter.line, filter.name, true});
+      }
     }
   }
 }
@@ -149,6 +164,7 @@ std::vector<UnstableName> find_unstable_names(const GuestView& guest,
   look_into_fstab(guest, names);
   look_into_crypttab(guest, names);
   look_into_mdadm_conf(guest, inspection, names);
+  look_into_lvm_conf(guest, inspection, names);
   look_into_boot_menus(guest, inspection.firmware, names);
   look_into_legacy_menus(guest, inspection.firmware, names);
   look_into_bls_entries(guest, names);

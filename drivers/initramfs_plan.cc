@@ -7,6 +7,7 @@
 #include <array>
 
 #include "converter/core/error.h"
+#include "drivers/copied_settings.h"
 
 namespace rehost {
 namespace {
@@ -272,6 +273,7 @@ std::map<std::string, std::string> stale_settings(const GuestView& guest,
       stale[path] = *outside;
     }
   }
+  stale.merge(stale_copies(guest, initramfs));
   return stale;
 }
 

@@ -25,7 +25,7 @@ InitramfsAddition plan_addition(const GuestView& guest, const KernelImage& kerne
 
 // Settings that initramfs-tools copied into the image when it was built, and that the guest has
 // changed since (or the plan will): RESUME= of a disk that EC2 names otherwise makes every boot
-// wait 30 seconds. Content by path in the image.
+// wait 30 seconds. With them what copied_settings.h finds. Content by path in the image.
 std::map<std::string, std::string> stale_settings(const GuestView& guest,
                                                   const Initramfs& initramfs);
 

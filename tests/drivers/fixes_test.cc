@@ -21,13 +21,17 @@ Inspection inspect(const MemoryGuest& guest) {
   return inspection;
 }
 
-FixResult plan(const MemoryGuest& guest, std::string_view fix, const Target& target = {}) {
-  for (const Fix& row : driver_fixes()) {
-    if (row.name == fix) {
-      return row.plan(guest, inspect(guest), target);
+const Fix& row(std::string_view name) {
+  for (const Fix& fix : driver_fixes()) {
+    if (fix.name == name) {
+      return fix;
     }
   }
   throw std::runtime_error("no such fix");
+}
+
+FixResult plan(const MemoryGuest& guest, std::string_view fix, const Target& target = {}) {
+  return row(fix).plan(guest, inspect(guest), target);
 }
 
 FixResult plan_drivers(const MemoryGuest& guest, const Target& target = {}) {
@@ -296,7 +300,7 @@ TEST(DriverFixes, AreNamedOnceAndHeadedWithoutFullStop) {
     EXPECT_FALSE(fix.heading.ends_with("."));
     EXPECT_TRUE(fix.description.ends_with("."));
   }
-  EXPECT_EQ(driver_fixes()[0].name, "initramfs-config");
+  EXPECT_EQ(driver_fixes()[1].name, "initramfs-config");
 }
 
 // Taught by the sample guest: "Gave up waiting for suspend/resume device" after 30 seconds.
@@ -332,12 +336,12 @@ TEST(DriverFixes, ServeEveryCopyOfAnInitramfs) {
   const GuestPath copy("/boot/efi/tok/" + std::string(kRelease) + "/initrd");
   guest.add_file(copy.str(), guest.read(kImage, kMaxInitramfsBytes).value());
   const Inspection inspection = with_first_initramfs(guest, copy);
-  const FixResult result = driver_fixes()[1].plan(guest, inspection, {});
+  const FixResult result = row("initramfs-drivers").plan(guest, inspection, {});
   ASSERT_EQ(result.edits.size(), 2u);
   EXPECT_EQ(edited_path(result.edits[0]), copy);
   EXPECT_EQ(edited_path(result.edits[1]), kImage);
   apply(guest, result);
-  EXPECT_TRUE(driver_fixes()[1].plan(guest, inspection, {}).edits.empty());
+  EXPECT_TRUE(row("initramfs-drivers").plan(guest, inspection, {}).edits.empty());
 }
 
 TEST(DriverFixes, LeaveAUnifiedKernelAloneAndSaySo) {
@@ -348,7 +352,7 @@ TEST(DriverFixes, LeaveAUnifiedKernelAloneAndSaySo) {
                                               std::string(kRelease), "", ""));
   Inspection inspection = inspect(guest);
   inspection.kernels.at(0).initramfs = unified;
-  const FixResult result = driver_fixes()[1].plan(guest, inspection, {});
+  const FixResult result = row("initramfs-drivers").plan(guest, inspection, {});
   EXPECT_TRUE(result.edits.empty());
   EXPECT_EQ(codes(result), std::vector<std::string>{"unified-kernel-image"});
 }
@@ -362,7 +366,65 @@ TEST(DriverFixes, KnowAUnifiedKernelThatHasNvme) {
                                               std::string(kRelease), "", ""));
   Inspection inspection = inspect(guest);
   inspection.kernels.at(0).initramfs = unified;
-  EXPECT_TRUE(codes(driver_fixes()[1].plan(guest, inspection, {})).empty());
+  EXPECT_TRUE(codes(row("initramfs-drivers").plan(guest, inspection, {})).empty());
+}
+
+std::vector<ArchiveEntry> initramfs_with(const std::string& path, const std::string& content) {
+  std::vector<ArchiveEntry> entries = debian_initramfs();
+  for (size_t slash = path.find('/'); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    entries.push_back(directory_entry(path.substr(0, slash)));
+  }
+  entries.push_back(file_entry(path, content));
+  return entries;
+}
+
+// The copy of a file in the image after the fix. `in_guest` is what bootfix has made of it.
+std::string refreshed(const std::string& path, const std::string& in_image,
+                      const std::string& in_guest) {
+  MemoryGuest guest = debian_guest(write_cpio(initramfs_with(path, in_image)));
+  guest.add_file("/" + path, in_guest);
+  apply(guest, plan_drivers(guest));
+  EXPECT_TRUE(plan_drivers(guest).edits.empty()) << "planned twice";
+  const Initramfs image(guest.read(kImage, kMaxInitramfsBytes).value());
+  return std::string(image.read(path).value_or("(no such file)"));
+}
+
+// dracut changes other lines of its copy, and has reasons.
+TEST(InitramfsDrivers, ACopiedLvmFilterFollowsTheGuests) {
+  EXPECT_EQ(
+      refreshed("etc/lvm/lvm.conf", "locking_type = 4\nfilter = [ \"a|sda|\",\n  \"r|.*|\" ]\n",
+                "locking_type = 1\nfilter = [ \"a|^/dev/nvme|\", \"a|sda|\",\n  \"r|.*|\" ]\n"),
+      "locking_type = 4\nfilter = [ \"a|^/dev/nvme|\", \"a|sda|\",\n  \"r|.*|\" ]\n");
+}
+
+TEST(InitramfsDrivers, ACopiedMdadmConfFollowsTheGuests) {
+  EXPECT_EQ(
+      refreshed("etc/mdadm/mdadm.conf", "#CREATE owner=root\nDEVICE /dev/sd*\nARRAY /dev/md0\n",
+                "CREATE owner=root\nDEVICE /dev/sd* partitions\nARRAY /dev/md0\n"),
+      "#CREATE owner=root\nDEVICE /dev/sd* partitions\nARRAY /dev/md0\n");
+}
+
+TEST(InitramfsDrivers, ACopyThatDiffersInOtherWaysIsLeftAlone) {
+  const std::string in_image = "DEVICE /dev/sd*\nARRAY /dev/md0\n";
+  EXPECT_EQ(refreshed("etc/mdadm/mdadm.conf", in_image, "DEVICE partitions\n"), in_image);
+}
+
+TEST(InitramfsDrivers, ADevicesFileThatTheGuestHasNoMoreIsSwitchedOff) {
+  const std::string path = "etc/lvm/devices/system.devices";
+  MemoryGuest guest = debian_guest(write_cpio(initramfs_with(path, "IDTYPE=sys_wwid\n")));
+  guest.add_file("/" + path, "IDTYPE=sys_wwid\n");
+  const auto switched_off = [&] {
+    const Initramfs image(guest.read(kImage, kMaxInitramfsBytes).value());
+    return image.read("etc/lvm/lvmlocal.conf").value_or("").find("use_devicesfile = 0") !=
+           std::string_view::npos;
+  };
+  apply(guest, plan_drivers(guest));
+  EXPECT_FALSE(switched_off());
+  guest.remove(GuestPath("/" + path));
+  apply(guest, plan_drivers(guest));
+  EXPECT_TRUE(switched_off());
+  EXPECT_TRUE(plan_drivers(guest).edits.empty());
 }
 
 }  // namespace

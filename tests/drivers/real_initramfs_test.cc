@@ -89,7 +89,7 @@ class RealInitramfs : public testing::TestWithParam<Codec> {
   FixResult plan(std::optional<InitramfsStrategy> strategy = std::nullopt) const {
     Inspection inspection;
     inspection.kernels = find_kernels(guest);
-    return driver_fixes()[1].plan(guest, inspection, {.initramfs = strategy});
+    return driver_fixes()[2].plan(guest, inspection, {.initramfs = strategy});
   }
 
   std::string apply(const FixResult& result) const {
