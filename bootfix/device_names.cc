@@ -178,25 +178,60 @@ NameMap::NameMap(const Inspection& inspection, std::span<const NamedUse> uses)
   }
 }
 
-// by-id and by-path: the one disk that fits.
+// by-id and by-path: the one disk that fits. A partition that the file uses under another name is
+// taken, so that the second of two disks alike is what remains when the first is known.
 void NameMap::judge_links(std::span<const NamedUse> uses) {
+  std::set<Place> taken = places_of_stable_names(uses);
+  std::map<std::string, std::set<int>> open;  // stems not judged yet, with their partitions
   for (const NamedUse& use : uses) {
     const std::optional<DiskName> name = parse_disk_name(use.name);
-    if (!name || !name->family.empty() || verdicts_.contains(name->stem) ||
-        stays_behind(name->stem)) {
-      continue;
+    if (name && name->family.empty() && !stays_behind(name->stem)) {
+      open[name->stem].insert(name->partition);
     }
-    const std::vector<size_t> fitting = fitting_volumes(*inspection_, uses, name->stem);
-    Verdict verdict;
-    if (fitting.size() == 1) {
-      verdict.volume = fitting.front();
-    } else if (fitting.empty()) {
-      verdict.not_given = true;
-    } else {
-      verdict.why = fmt::format("{} of the disks given fit it", fitting.size());
-    }
-    verdicts_[name->stem] = verdict;
   }
+  const auto is_free = [&](size_t volume, const std::set<int>& partitions) {
+    return std::none_of(partitions.begin(), partitions.end(), [&](int partition) {
+      return taken.contains({volume, partition});
+    });
+  };
+  for (bool learnt = true; learnt;) {
+    learnt = false;
+    for (auto stem = open.begin(); stem != open.end();) {
+      std::vector<size_t> fitting = fitting_volumes(*inspection_, uses, stem->first);
+      std::erase_if(fitting, [&](size_t volume) { return !is_free(volume, stem->second); });
+      if (fitting.size() > 1) {
+        verdicts_[stem->first].why = fmt::format("{} of the disks given fit it", fitting.size());
+        ++stem;
+        continue;
+      }
+      Verdict& verdict = verdicts_[stem->first];
+      verdict = {.volume = std::nullopt, .not_given = fitting.empty(), .why = ""};
+      if (!fitting.empty()) {
+        verdict.volume = fitting.front();
+        for (const int partition : stem->second) {
+          taken.insert({fitting.front(), partition});
+        }
+        learnt = true;
+      }
+      stem = open.erase(stem);
+    }
+  }
+}
+
+// Of btrfs there is one partition for many mount points.
+std::set<NameMap::Place> NameMap::places_of_stable_names(std::span<const NamedUse> uses) const {
+  std::set<Place> places;
+  for (const NamedUse& use : uses) {
+    const NameMeaning named = parse_disk_name(use.name) ? StableName{} : meaning(use.name);
+    const auto* stable = std::get_if<StableName>(&named);
+    const Filesystem* found = stable == nullptr || stable->device.empty()
+                                  ? nullptr
+                                  : find_filesystem(*inspection_, stable->device);
+    if (found != nullptr && found->volume && found->type != "btrfs") {
+      places.insert({*found->volume, found->partition});
+    }
+  }
+  return places;
 }
 
 // Names of two kinds (vda and sda) count two rows of disks, which we have been given as one. Either

@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -44,7 +46,8 @@ using NameMeaning = std::variant<StableName, FoundName, DiskNotGiven, UnknownNam
 
 // One use of a device name in a file of the guest, as evidence. by-id and by-path names say nothing
 // by themselves: a stem ("/dev/disk/by-id/scsi-36000c29...") is the one disk that has all
-// partitions used with that stem, holding what the file says they hold.
+// partitions used with that stem, holding what the file says they hold, none of them being used
+// under another name.
 struct NamedUse {
   std::string name;
   std::string type;   // as fstab has it: "ext4", "swap", "auto"; "" when nothing is said
@@ -66,7 +69,9 @@ class NameMap {
     bool not_given = false;
     std::string why;
   };
+  using Place = std::pair<size_t, int>;  // volume and partition
   void judge_links(std::span<const NamedUse> uses);
+  std::set<Place> places_of_stable_names(std::span<const NamedUse> uses) const;
   void judge_mixed_names(std::span<const NamedUse> uses, const std::vector<std::string>& stems,
                          const std::string& why);
   NameMeaning meaning_of_path(const std::string& path, std::string_view type) const;
