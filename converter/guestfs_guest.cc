@@ -34,6 +34,7 @@ struct FreeGuestfs {
     guestfs_free_btrfssubvolume_list(p);
   }
   void operator()(struct guestfs_mdstat_list* p) const { guestfs_free_mdstat_list(p); }
+  void operator()(struct guestfs_lvm_vg_list* p) const { guestfs_free_lvm_vg_list(p); }
   void operator()(struct guestfs_statvfs* p) const { guestfs_free_statvfs(p); }
 };
 template <typename T>
@@ -333,6 +334,18 @@ void GuestfsGuest::start_arrays() {
                 said == nullptr ? handle_->last_error() : printable(said.get()));
 }
 
+std::vector<VolumeGroup> GuestfsGuest::volume_groups() const {
+  const Owned<struct guestfs_lvm_vg_list> listed(
+      handle_->check(guestfs_vgs_full(handle_->g), "cannot list the volume groups"));
+  std::vector<VolumeGroup> groups;
+  for (uint32_t i = 0; i < listed->len; ++i) {
+    // guestfs(3): vg_uuid has 32 characters and no null behind them.
+    groups.push_back({listed->val[i].vg_name,
+                      std::string(listed->val[i].vg_uuid, sizeof listed->val[i].vg_uuid)});
+  }
+  return groups;
+}
+
 ProbedDevices GuestfsGuest::probe() {
   guestfs_h* g = handle_->g;
   ProbedDevices found;
@@ -371,6 +384,7 @@ ProbedDevices GuestfsGuest::probe() {
     }
   }
   if (any_is("LVM2_member")) {
+    found.groups = volume_groups();
     const OwnedList volumes(handle_->check(guestfs_lvs(g), "cannot list the logical volumes"));
     add_all(volumes.get());
   }

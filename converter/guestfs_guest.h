@@ -41,10 +41,16 @@ struct ProbedDevice {
   std::string partition_table;  // of a whole disk: "gpt", "dos", ""
 };
 
+struct VolumeGroup {
+  std::string name;
+  std::string uuid;  // 32 characters without dashes
+};
+
 struct ProbedDevices {
   std::vector<ProbedDevice> disks;     // in the order of the drives
   std::vector<ProbedDevice> contents;  // partitions, then md arrays, then logical volumes
   std::vector<MdArray> arrays;         // `names` is left empty: the disks do not tell
+  std::vector<VolumeGroup> groups;     // as many as there are, even of one name
 };
 
 class GuestfsGuest : public Guest {
@@ -98,6 +104,7 @@ class GuestfsGuest : public Guest {
   struct Handle;
   ProbedDevice probe_device(const std::string& device) const;
   MdArray probe_array(const std::string& device) const;
+  std::vector<VolumeGroup> volume_groups() const;
   void start_arrays();
   void stop_arrays();
   void forget();  // what was cached, after a change

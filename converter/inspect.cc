@@ -51,6 +51,24 @@ void add_disks(GuestfsGuest& guest, const ProbedDevices& survey, Inspection& ins
   }
 }
 
+// Two groups of one name cannot both be activated, and which one is would be a matter of luck. In
+// the appliance there are the machine's disks and no others: a group of the worker's never gets in
+// the way.
+void require_one_group_of_each_name(const ProbedDevices& survey) {
+  std::map<std::string, std::vector<std::string>> uuids;
+  for (const VolumeGroup& group : survey.groups) {
+    uuids[group.name].push_back(group.uuid);
+  }
+  for (const auto& [name, of_name] : uuids) {
+    if (of_name.size() > 1) {
+      throw Error(ErrorKind::unsupported_guest,
+                  fmt::format("{} volume groups are called {} (UUIDs {}): are all disks of one "
+                              "machine? If they are, rename one on it with vgrename UUID NAME",
+                              of_name.size(), name, fmt::join(of_name, ", ")));
+    }
+  }
+}
+
 Firmware firmware_of(const ProbedDevices& survey, const Inspection& inspection) {
   bool esp = false;
   for (const ProbedDevice& probed : survey.contents) {
@@ -201,6 +219,7 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
   Inspection& inspection = result.inspection;
   inspection.volumes = volumes;
   ProbedDevices survey = guest.probe();
+  require_one_group_of_each_name(survey);
   for (size_t i = 0; i < survey.disks.size(); ++i) {
     survey.disks[i].filesystem.size = volumes.at(i).size;
   }

@@ -49,6 +49,20 @@ class BadGuest(CliTest):
         result = self.refuses_to_convert(3, "2 operating systems", disk)
         self.assertIn("sda2", result.stderr)
 
+    def test_two_volume_groups_of_one_name(self):
+        """A worker's own group of that name cannot get in the way: the appliance has the given disks only. Two given ones can."""
+        disks = [self.disk(name, 32 * MIB) for name in ("one.raw", "two.raw")]
+        script = """\
+run
+vgcreate vg0 /dev/sda
+debug sh 'vgcreate --config "devices{filter=[\\"r|/dev/sda|\\"]}" vg0 /dev/sdb 2>&1'
+"""
+        add = [word for disk in disks for word in ("--format=raw", "-a", str(disk))]
+        made = subprocess.run(["guestfish", *add], input=script, text=True, env=GUESTFISH, check=False, capture_output=True)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        result = self.refuses_to_convert(3, "2 volume groups are called vg0", *disks)
+        self.assertIn("vgrename", result.stderr)
+
     def test_a_distribution_that_nobody_knows(self):
         files = {"etc/os-release": "ID=plan9\nPRETTY_NAME='Plan 9 \x1b[31mred'\n", "etc/fstab": "", "usr/lib/x": "", "sbin/init": ""}
         result = self.refuses_to_convert(3, "plan9", self.ext4_disk("plan9.raw", self.tree("plan9", files)))
