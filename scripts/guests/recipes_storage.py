@@ -55,15 +55,33 @@ grep -q 'root=/dev/sda1 ' /boot/grub/grub.cfg
 """,
 )
 
+# What keeps a volume group to the disks that it was made on: a filter, and a devices file with a serial number of
+# VMware's. Debian copies both into the initramfs.
+LVM_CONF = """\
+devices {
+\tuse_devicesfile = 1
+\tglobal_filter = [ "a|^/dev/sda|", "r|.*|" ]
+}
+"""
+LVM_DEVICES = """\
+# LVM uses devices listed in this file.
+# Created by LVM command vgimportdevices pid 1215 at Tue Mar  5 10:02:11 2024
+VERSION=1.1.1
+IDTYPE=sys_wwid IDNAME=naa.6000c29e3f0b1a7c8d5e4f60718293a4 DEVNAME=/dev/sda2 \
+PVID=q1Wd3RfZ0tYbKpXc7mLvNsHjG2eU5oAa PART=2
+"""
+
 DEBIAN12_LVM = Recipe(
     name="debian12-lvm",
-    summary="Debian 12, BIOS, MBR, root on LVM and XFS, ext4 /boot by its /dev/sdXN name",
+    summary="Debian 12, BIOS, MBR, root on LVM and XFS, LVM limited to old disks, ext4 /boot by its /dev/sdXN name",
     base=BOOKWORM_BIOS_LVM,
     files=(
         *identity("debian12-lvm"),
         *VMWARE_NETWORK,
         *DISKS_IN_ORDER,
         *initramfs("xfs", resume="/dev/mapper/vg0-swap"),
+        ("/etc/lvm/lvm.conf", LVM_CONF),
+        ("/etc/lvm/devices/system.devices", LVM_DEVICES),
         ("/etc/fstab", FSTAB_HEAD + """\
 /dev/mapper/vg0-root /               xfs     defaults        0       0
 # /boot was on /dev/sda1 during installation
@@ -71,7 +89,7 @@ DEBIAN12_LVM = Recipe(
 /dev/mapper/vg0-swap none            swap    sw              0       0
 """),
     ),
-    dress=make_initramfs("xfs"),
+    dress=make_initramfs("xfs") + "grep -q etc/lvm/devices/system.devices /tmp/listing\n",
     disks=("4G",),
     storage="""\
 part-init /dev/sda mbr
@@ -90,10 +108,13 @@ mount /dev/vg0/root /
 mkdir /boot
 mount /dev/sda1 /boot
 """,
+    # GRUB's tools ask LVM, which here is not on VMware.
     boot_loader=insist_on("/dev/sda1", "/boot") + """\
+mv /etc/lvm/devices/system.devices /tmp
 grub-install --target=i386-pc /dev/sda
 update-grub
 grep -q 'root=/dev/mapper/vg0-root ' /boot/grub/grub.cfg
+mv /tmp/system.devices /etc/lvm/devices
 """,
 )
 
@@ -223,4 +244,67 @@ grep -q 'root=/dev/md2 ' /boot/grub/grub.cfg
 """,
 )
 
-RECIPES = (DEBIAN12_BIOS, DEBIAN12_LVM, DEBIAN11_BTRFS, DEBIAN12_MD)
+# Disks named as udev names them on VMware: by their place on the controller, and by their serial numbers.
+DEBIAN12_VOLUMES = Recipe(
+    name="debian12-volumes",
+    summary="Debian 12, BIOS, three disks: /usr, /var, /home and /var/log apart, by-path and by-id names, a bind mount",
+    base=BOOKWORM_BIOS_LVM,
+    files=(
+        *identity("debian12-volumes"),
+        *VMWARE_NETWORK,
+        *DISKS_IN_ORDER,
+        *initramfs("ext4", "xfs", resume="/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:0:0-part2"),
+        ("/etc/fstab", FSTAB_HEAD + """\
+/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:0:0-part1 / ext4 errors=remount-ro 0 1
+/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:0:0-part2 none swap sw 0 0
+/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:1:0-part1 /usr ext4 defaults 0 2
+/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:1:0-part2 /var xfs defaults 0 0
+/dev/mapper/vgdata-log /var/log ext4 defaults 0 2
+/dev/disk/by-id/scsi-36000c2991f4c8b7a9d20e5c83b1f6a47-part1 /home xfs nosuid,nodev 0 0
+# the web server's files live on the disk of /home
+/home/srv       /srv            none    bind            0       0
+"""),
+        ("/home/srv/index.html", "It works.\n"),
+    ),
+    dress=make_initramfs("ext4"),
+    disks=("1G", "3G", "1G"),
+    storage="""\
+part-init /dev/sda mbr
+part-add /dev/sda primary 2048 1572863
+part-add /dev/sda primary 1572864 -2048
+part-set-bootable /dev/sda 1 true
+part-set-mbr-id /dev/sda 2 0x82
+part-init /dev/sdb mbr
+part-add /dev/sdb primary 2048 4194303
+part-add /dev/sdb primary 4194304 -2048
+part-init /dev/sdc mbr
+part-add /dev/sdc primary 2048 1048575
+part-add /dev/sdc primary 1048576 -2048
+part-set-mbr-id /dev/sdc 2 0x8e
+pvcreate /dev/sdc2
+vgcreate vgdata /dev/sdc2
+lvcreate log vgdata 256
+mkfs ext4 /dev/sda1
+mkswap /dev/sda2
+mkfs ext4 /dev/sdb1
+mkfs xfs /dev/sdb2
+mkfs xfs /dev/sdc1
+mkfs ext4 /dev/vgdata/log
+mount /dev/sda1 /
+mkdir /usr
+mkdir /var
+mkdir /home
+mount /dev/sdb1 /usr
+mount /dev/sdb2 /var
+mkdir /var/log
+mount /dev/vgdata/log /var/log
+mount /dev/sdc1 /home
+""",
+    boot_loader=insist_on("/dev/sda1", "/") + """\
+grub-install --target=i386-pc /dev/sda
+update-grub
+grep -q 'root=/dev/sda1 ' /boot/grub/grub.cfg
+""",
+)
+
+RECIPES = (DEBIAN12_BIOS, DEBIAN12_LVM, DEBIAN11_BTRFS, DEBIAN12_MD, DEBIAN12_VOLUMES)

@@ -41,10 +41,23 @@ SNAPSHOT = "/.snapshots/2/snapshot"
 GUESTS = {
     "debian12-bios": Expectation(mounts=("/", "/data"), swaps=1, in_place=True),
     "debian13-uefi": Expectation(before="no-boot", mounts=("/", "/boot/efi"), swaps=1, boot_options=("--uefi",)),
-    "debian12-lvm": Expectation(mounts=("/", "/boot"), swaps=1),
+    "debian12-lvm": Expectation(
+        mounts=("/", "/boot"), swaps=1,
+        asked=(
+            ("! test -e /etc/lvm/devices/system.devices", "LVM is not held to the serial numbers of old disks"),
+            ("pvs --noheadings -o pv_name | grep -q nvme", "and its filter lets NVMe disks through"),
+        ),
+    ),
     "debian12-md": Expectation(
         mounts=("/", "/boot"), swaps=1, half=True,
         asked=(("test -b /dev/md/0 -a -b /dev/md1 -a -b /dev/md2", "the arrays have the names that they had"),),
+    ),
+    "debian12-volumes": Expectation(
+        mounts=("/", "/usr", "/var", "/var/log", "/home", "/srv"), swaps=1,
+        asked=(
+            ("! grep -E '^[^#]*/dev/disk/' /etc/fstab", "disks are no longer known by their places and serial numbers"),
+            ("findmnt -no FSROOT /srv | grep -qx /srv && grep -q works /srv/index.html", "the bind mount is there"),
+        ),
     ),
     "debian11-btrfs": Expectation(
         mounts=("/", "/home", "/var", "/.snapshots"), swaps=1,
