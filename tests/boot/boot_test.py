@@ -27,7 +27,10 @@ class Expectation:
     mounts: tuple = ("/",)            # all of them from an NVMe disk, or a mapping above one
     swaps: int = 0
     boot_options: tuple = ()
-    initramfs_tool: str = "initramfs-tools"
+    through_efi_entry: bool = False   # before: started as its old firmware did, which remembers its loader
+    list_initramfs: str = "lsinitramfs"
+    initramfs: str = "/boot/initrd.img-*"
+    menus: str = "/boot/grub/grub.cfg"
     most_changed: int = 32 * MIB
     convert_options: tuple = ()
     in_place: bool = False            # also converted in place, with --initramfs append
@@ -37,6 +40,11 @@ class Expectation:
 
 
 SNAPSHOT = "/.snapshots/2/snapshot"
+
+DRACUT_MENUS = "/boot/efi/EFI/centos/grub.cfg /boot/grub2/grub.cfg"
+BLS_FILES = "/boot/loader/entries/*debug.conf /etc/kernel/cmdline /boot/grub/grub.cfg /boot/grub/grubenv"
+SYSTEMD_BOOT_FILES = "/boot/efi/loader/entries/*.conf /etc/kernel/cmdline"
+NO_NAMES = "! grep -E 'root=/dev/(sd|nvme)' {0} && ! grep -L 'root=UUID=' {0} | grep ."
 
 GUESTS = {
     "debian12-bios": Expectation(mounts=("/", "/data"), swaps=1, in_place=True),
@@ -58,6 +66,29 @@ GUESTS = {
             ("! grep -E '^[^#]*/dev/disk/' /etc/fstab", "disks are no longer known by their places and serial numbers"),
             ("findmnt -no FSROOT /srv | grep -qx /srv && grep -q works /srv/index.html", "the bind mount is there"),
         ),
+    ),
+    "debian13-dracut": Expectation(
+        before="root-missing,dracut-shell", through_efi_entry=True, mounts=("/", "/boot/efi"), boot_options=("--uefi",),
+        list_initramfs="lsinitrd", menus=DRACUT_MENUS, most_changed=64 * MIB,
+        asked=(
+            ("uname -r | grep -v -e -rt-", "the kernel that was saved as default runs, not the first of the menu"),
+            (NO_NAMES.format(DRACUT_MENUS), "both menus say root=UUID"),
+        ),
+    ),
+    "debian12-bls": Expectation(
+        menus=BLS_FILES,
+        asked=(
+            ("! grep -q systemd.log_level=debug /proc/cmdline", "the saved entry was started, not the first"),
+            (NO_NAMES.format(BLS_FILES),
+             "entries, cmdline, menu and grubenv say root=UUID"),
+            (f"update-grub && {NO_NAMES.format('/boot/grub/grub.cfg')} && grep -q io_timeout /boot/grub/grub.cfg",
+             "and so does a menu made anew"),
+        ),
+    ),
+    "debian13-systemd-boot": Expectation(
+        through_efi_entry=True, mounts=("/", "/boot/efi"), boot_options=("--uefi",),
+        initramfs="/boot/initrd.img-* /boot/efi/*/*/initrd.img-*", menus=SYSTEMD_BOOT_FILES,
+        asked=((NO_NAMES.format(SYSTEMD_BOOT_FILES), "entries and cmdline say root=UUID"),),
     ),
     "debian11-btrfs": Expectation(
         mounts=("/", "/home", "/var", "/.snapshots"), swaps=1,
@@ -97,7 +128,7 @@ def fingerprint(disks):
 
 
 def boot(disks, expectation, verdict, *options):
-    command = [SCRIPTS / "boot-guest", "--json", "--expect", verdict, *expectation.boot_options, *options, *disks]
+    command = [SCRIPTS / "boot-guest", "--json", "--timeout", 900, "--run-timeout", 600, "--expect", verdict, *expectation.boot_options, *options, *disks]
     result = run(*command, stdout=subprocess.PIPE)
     try:
         answer = json.loads(result.stdout)
@@ -133,24 +164,24 @@ def answer_sheet(answer, expectation):
         check(done["status"] == 0, f"{sentence}: {command}: status {done['status']}, {done['output'][-200:].strip()!r}")
 
 
-LIST_INITRAMFS = {"initramfs-tools": "lsinitramfs /boot/initrd.img-$(uname -r)", "dracut": "lsinitrd /boot/initrd.img-$(uname -r)"}
-ASKED = {
-    tool: [
-        (f"{command} | grep -q '/nvme[.]ko'", "the initramfs shows nvme"),
-        ("modinfo -F filename ena", "modinfo knows ena"),
-        ("modprobe ena", "ena can be loaded"),
-        ("! grep -E '^[^#]*/dev/(sd|vd|xvd|hd|nvme)' /etc/fstab", "no device names in fstab"),
-        ("grep -q 'io_timeout=4294967295' /boot/grub/grub.cfg", "io_timeout in grub.cfg"),
-        ("systemctl is-active serial-getty@ttyS0", "a login on the EC2 serial console"),
-        # dhcpcd of Debian 13 probes the address that it is offered, and has it seconds after the login.
-        ("timeout 60 sh -c 'until ip -4 -br address show scope global | grep \" 10[.]0[.]2[.]\"; do sleep 1; done'", "an address by DHCP"),
-    ]
-    for tool, command in LIST_INITRAMFS.items()
-}
+ASKED = (
+    ("modinfo -F filename ena", "modinfo knows ena"),
+    ("modprobe ena", "ena can be loaded"),
+    ("! grep -E '^[^#]*/dev/(sd|vd|xvd|hd|nvme)' /etc/fstab", "no device names in fstab"),
+    ("systemctl is-active serial-getty@ttyS0", "a login on the EC2 serial console"),
+    # dhcpcd of Debian 13 probes the address that it is offered, and has it seconds after the login.
+    ("timeout 60 sh -c 'until ip -4 -br address show scope global | grep \" 10[.]0[.]2[.]\"; do sleep 1; done'", "an address by DHCP"),
+)
 
 
 def questions(expectation):
-    return (*ASKED[expectation.initramfs_tool], *expectation.asked)
+    """Shell commands that must succeed in the converted guest, and what that shows."""
+    lister, images, menus = expectation.list_initramfs, expectation.initramfs, expectation.menus
+    return (
+        (f"for i in {images}; do {lister} $i | grep -q '/nvme[.]ko' || exit 1; done", "every initramfs shows nvme"),
+        (f"! grep -L io_timeout=4294967295 {menus} | grep .", "io_timeout in every menu"),
+        *ASKED, *expectation.asked,
+    )
 
 
 def after(rehost, disks, expectation, password):
@@ -215,6 +246,11 @@ def interrupted(rehost, originals, work, phase):
     check(left == ["report.json"], f"what is left: {left}")
 
 
+def efi_entry_of(description, expectation):
+    """With it, what fails is Linux; without it, the firmware has nothing to start."""
+    return ("--efi-entry", description["efi_entry"]) if expectation.through_efi_entry else ()
+
+
 def test(rehost, name, work):
     expectation = GUESTS[name]
     guest = pathlib.Path(run(SCRIPTS / "make-guest", name, stdout=subprocess.PIPE).stdout.strip().splitlines()[-1])
@@ -222,7 +258,7 @@ def test(rehost, name, work):
     originals = [guest / disk for disk in description["disks"]]
     untouched = fingerprint(originals)
 
-    boot(originals, expectation, expectation.before)
+    boot(originals, expectation, expectation.before, *efi_entry_of(description, expectation))
     if not convert(rehost, originals, "--output", work, *expectation.convert_options):
         return
     report = json.loads((work / "report.json").read_text())
