@@ -13,11 +13,43 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 
-QEMU = "qemu-system-x86_64"
 BUSES = ("nvme", "scsi", "sata", "virtio", "ide")
-FIRMWARE = pathlib.Path("/usr/share/OVMF")
-UEFI_CODE = FIRMWARE / "OVMF_CODE_4M.fd"
-UEFI_EMPTY_VARIABLES = FIRMWARE / "OVMF_VARS_4M.fd"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What QEMU and its UEFI are called for one architecture, and the machine that is most like EC2's."""
+
+    qemu: str
+    uefi_code: pathlib.Path
+    uefi_empty_variables: pathlib.Path
+    machine: tuple[str, ...]
+    emulated_processor: str
+    shared_line: bool = False  # two UARTs speak on the one serial line
+
+
+ARCHITECTURES = {
+    "amd64": Architecture(
+        "qemu-system-x86_64",
+        pathlib.Path("/usr/share/OVMF/OVMF_CODE_4M.fd"),
+        pathlib.Path("/usr/share/OVMF/OVMF_VARS_4M.fd"),
+        # The older machine, because its slots number the network card as Nitro does: slot 5 is ens5.
+        # Without a VGA card Debian's GRUB hangs in gfxterm.
+        ("-machine", "pc", "-device", "VGA,addr=2", "-serial", "chardev:serial"),
+        "max,la57=off",
+    ),
+    # Graviton's serial console is a 16550 on PCI, and so ttyS0; here the firmware speaks on the machine's own UART.
+    # ACPI's SPCR table would make that a console of Linux too, with a login of its own among the other's words.
+    "arm64": Architecture(
+        "qemu-system-aarch64",
+        pathlib.Path("/usr/share/AAVMF/AAVMF_CODE.fd"),
+        pathlib.Path("/usr/share/AAVMF/AAVMF_VARS.fd"),
+        ("-machine", "virt,acpi=off", "-device", "bochs-display,addr=2", "-serial", "chardev:serial",
+         "-device", "pci-serial,chardev=serial,addr=1"),
+        "neoverse-n1",
+        shared_line=True,
+    ),
+}
 
 
 class QemuFailed(Exception):
@@ -33,8 +65,8 @@ def kvm_works() -> bool:
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return False
     probe = subprocess.Popen(
-        [QEMU, "-accel", "kvm", "-cpu", "host", "-nodefaults", "-display", "none", "-chardev", "stdio,id=words",
-         "-device", "isa-debugcon,iobase=0x402,chardev=words"],
+        [ARCHITECTURES["amd64"].qemu, "-accel", "kvm", "-cpu", "host", "-nodefaults", "-display", "none",
+         "-chardev", "stdio,id=words", "-device", "isa-debugcon,iobase=0x402,chardev=words"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent,
     )
     with probe:
@@ -57,6 +89,7 @@ class Hardware:
     """The machine to boot: what is asked on the command line of boot-guest."""
 
     disks: list[str]
+    architecture: str = "amd64"
     bus: str = "nvme"
     reversed_order: bool = False
     uefi: bool = False
@@ -71,23 +104,21 @@ class Hardware:
 
     def command_line(self) -> list[str]:
         """The options of QEMU that make this machine, without serial line and QMP."""
+        architecture = ARCHITECTURES[self.architecture]
         accelerator = self.accelerator
         if accelerator == "auto":
-            accelerator = "kvm" if kvm_works() else "tcg"
+            accelerator = "kvm" if self.architecture == "amd64" and kvm_works() else "tcg"
         options = [
-            # The older machine, because its slots number the network card as Nitro does: slot 5 is ens5.
-            "-machine", "pc", "-nodefaults", "-display", "none", "-no-user-config",
+            "-nodefaults", "-display", "none", "-no-user-config", *architecture.machine,
             "-m", self.memory, "-smp", str(self.processors),
-            # Without a VGA card Debian's GRUB hangs in gfxterm.
-            "-device", "VGA,addr=2",
             "-netdev", "user,id=net", "-device", f"e1000e,netdev=net,addr=5,mac={self.mac},romfile=",
         ]
         options += ["-accel", "kvm", "-cpu", "host"] if accelerator == "kvm" else [
-            "-accel", "tcg,thread=multi", "-cpu", "max,la57=off"]
+            "-accel", "tcg,thread=multi", "-cpu", architecture.emulated_processor]
         if self.uefi:
             options += [
-                "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={_escaped(UEFI_CODE)}",
-                "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={_escaped(UEFI_EMPTY_VARIABLES)}",
+                "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={_escaped(architecture.uefi_code)}",
+                "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={_escaped(architecture.uefi_empty_variables)}",
             ]
         if self.kernel:
             options += ["-kernel", self.kernel, "-append", self.append]
@@ -155,9 +186,11 @@ class Qemu:
         self._serial, serial_end = socket.socketpair()
         self._qmp, qmp_end = socket.socketpair()
         passed = (serial_end.fileno(), qmp_end.fileno(), self._picture)
+        architecture = ARCHITECTURES[hardware.architecture]
+        self._program = architecture.qemu
         command = [
-            QEMU, *hardware.command_line(),
-            "-chardev", f"socket,id=serial,fd={passed[0]}", "-serial", "chardev:serial",
+            self._program, *hardware.command_line(),
+            "-chardev", f"socket,id=serial,fd={passed[0]}{',mux=on' if architecture.shared_line else ''}",
             "-chardev", f"socket,id=qmp,fd={passed[1]}", "-mon", "chardev=qmp,mode=control",
         ]
         try:
@@ -167,7 +200,7 @@ class Qemu:
             )
         except FileNotFoundError:
             self._overlays.cleanup()
-            raise QemuFailed(f"{QEMU} is not installed: run scripts/setup") from None
+            raise QemuFailed(f"{self._program} is not installed: run scripts/setup") from None
         finally:
             serial_end.close()
             qmp_end.close()
@@ -243,18 +276,18 @@ class Qemu:
             if self.gone:
                 raise QemuFailed(self._last_words())
             if time.monotonic() > deadline:
-                raise QemuFailed(f"{QEMU} does not answer on its QMP line")
+                raise QemuFailed(f"{self._program} does not answer on its QMP line")
             self.listen(1)
         answer = self._answers.pop(0)
         if "error" in answer:
-            raise QemuFailed(f"{QEMU}: {answer['error']['desc']}")
+            raise QemuFailed(f"{self._program}: {answer['error']['desc']}")
         return answer
 
     def _last_words(self) -> str:
         self._process.wait(10)
         self._errors.seek(0)
         words = self._errors.read().decode(errors="replace").strip()
-        return words or f"{QEMU} ended with status {self._process.returncode}"
+        return words or f"{self._program} ended with status {self._process.returncode}"
 
     def _take_serial(self) -> None:
         try:

@@ -17,6 +17,13 @@ class Base:
 
 
 @dataclass(frozen=True)
+class ForeignBase(Base):
+    """Packages for another architecture than the builder's, which has dpkg's name."""
+
+    architecture: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A guest: what is in it and how its disks are laid out."""
 

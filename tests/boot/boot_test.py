@@ -90,6 +90,7 @@ GUESTS = {
         initramfs="/boot/initrd.img-* /boot/efi/*/*/initrd.img-*", menus=SYSTEMD_BOOT_FILES,
         asked=((NO_NAMES.format(SYSTEMD_BOOT_FILES), "entries and cmdline say root=UUID"),),
     ),
+    "debian12-arm64": Expectation(before="no-boot", mounts=("/", "/boot/efi"), boot_options=("--uefi", "--arch", "arm64")),
     "debian11-btrfs": Expectation(
         mounts=("/", "/home", "/var", "/.snapshots"), swaps=1,
         asked=(
