@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kEspMounts[] = {"/boot/efi", "/efi", "/boot"};
 constexpr std::string_view kMagic = "#### LoaderInfo: systemd-boot ";
-constexpr uint64_t kMaxLoaderBytes = 1u << 20;  // some 200 KiB in truth; shim and GRUB are larger
+constexpr uint64_t kMaxLoaderBytes = 512u << 10;  // some 200 KiB in truth; shim is larger
 constexpr uint64_t kMaxTextSectionBytes = 64u << 10;
 constexpr size_t kMaxUnifiedImages = 200;
 
