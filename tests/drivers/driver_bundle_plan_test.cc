@@ -54,10 +54,10 @@ Target target_with(std::vector<BundledModule> modules) {
 }
 
 const Target& nvme_and_ena() {
-  static const Target target = target_with(
+  static const Target kTarget = target_with(
       {bundled("nvme", {"depends=nvme-core", "alias=pci:v*d*sv*sd*bc01sc08i02*"}),
        bundled("ena", {"version=2.13.0g", "alias=pci:v00001D0Fd0000EC20sv*sd*bc*sc*i*"})});
-  return target;
+  return kTarget;
 }
 
 TEST(DriverBundle, PlansNothingForAGuestThatHasItsDrivers) {
@@ -237,8 +237,8 @@ TEST(DriverBundle, DoesNotIndexWhatWasNeverIndexed) {
 
 TEST(DriverBundle, WritesNoBinaryIndexWhereThereIsNone) {
   MemoryGuest guest = guest_without({"ena"});
-  for (const std::string name : {"modules.dep.bin", "modules.alias.bin", "modules.symbols.bin"}) {
-    guest.remove(GuestPath(kModules + "/" + name));
+  for (const char* name : {"modules.dep.bin", "modules.alias.bin", "modules.symbols.bin"}) {
+    guest.remove(GuestPath(kModules) / name);
   }
   for (const std::string& path : paths(plan(guest, nvme_and_ena()))) {
     EXPECT_FALSE(path.ends_with(".bin")) << path;
