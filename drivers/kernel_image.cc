@@ -150,7 +150,7 @@ std::string io_timeout_of(const GuestView& guest, const KernelImage& kernel) {
   }
   // The nvme of EL 6.5 has no such parameter, and 2.6.32 does not load a module with one that it
   // does not know.
-  return has_none ? "" : io_timeout_argument(kernel.release);
+  return has_none && !index.is_builtin("nvme_core") ? "" : io_timeout_argument(kernel.release);
 }
 
 // The number at the start of a text, and the text behind it. Digits beyond 18 do not count.

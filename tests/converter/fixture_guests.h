@@ -31,7 +31,6 @@ struct FixtureGuest {
   std::vector<std::string> programs = {};
   // Answers after the conversion that are not `yes`: "ena" of a kernel that has no ENA driver.
   std::map<std::string, Verdict> answers = {};
-  bool boots_before = false;  // an image that was made for EC2 already
 };
 
 const std::vector<FixtureGuest>& fixture_guests();

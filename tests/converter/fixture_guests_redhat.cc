@@ -136,7 +136,8 @@ FixtureGuest rhel5_with_nvme() {
   return row;
 }
 
-// An image made for EC2, from another account, whose card had been written down.
+// An image made for EC2, of another account: it would start, and not be reached, because its card
+// has been written down.
 FixtureGuest amzn1() {
   const auto kernel = [](const std::string& release) {
     return FixtureKernel{.release = release,
@@ -156,7 +157,6 @@ FixtureGuest amzn1() {
       .kernels = {kernel("4.14.355-195.591.amzn1.x86_64"), kernel("4.14.330-176.540.amzn1.x86_64")},
       .programs = {"/bin/bash", "/sbin/init", "/sbin/initctl", "/sbin/agetty", "/sbin/dracut",
                    "/sbin/dhclient", "/etc/sysconfig/network-scripts/ifup-eth"},
-      .boots_before = true,
   };
 }
 

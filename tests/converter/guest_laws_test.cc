@@ -79,7 +79,7 @@ TEST_P(GuestLaws, ApplyStoppedAnywhereAndDoneAgainEndsTheSame) {
 }
 
 TEST_P(GuestLaws, TheCheckAnswersAsItShouldBeforeAndAfter) {
-  EXPECT_EQ(would_boot(check_guest(fixture.guest, fixture.inspection, target)), row.boots_before);
+  EXPECT_FALSE(would_boot(check_guest(fixture.guest, fixture.inspection, target)));
   apply_plan(fixture.guest, plan(), {}, nullptr);
   for (const CheckAnswer& answer :
        check_guest(fixture.guest, inspect_again(fixture.guest, fixture.inspection), target)) {

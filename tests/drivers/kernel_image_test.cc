@@ -121,6 +121,21 @@ TEST(IoTimeout, IsReadFromBuiltInModules) {
   EXPECT_EQ(find_kernels(guest).at(0).io_timeout_argument, "nvme_core.io_timeout=254");
 }
 
+// EL 6.5: 2.6.32 refuses to load a module with a parameter that it does not have.
+TEST(IoTimeout, IsNotSetForAModuleThatHasNone) {
+  EXPECT_EQ(timeout_of("2.6.32-431.el6.x86_64", "kernel/drivers/block/nvme.ko:\n",
+                       "kernel/drivers/block/nvme.ko", {"name=nvme"}),
+            "");
+}
+
+TEST(IoTimeout, ABuiltInCoreThatSaysNothingIsTakenByItsVersion) {
+  MemoryGuest guest;
+  guest.add_file("/lib/modules/5.1.0/modules.dep", "nvme.ko:\n");
+  guest.add_file("/lib/modules/5.1.0/nvme.ko", make_module({"name=nvme"}));
+  guest.add_file("/lib/modules/5.1.0/modules.builtin", "kernel/drivers/nvme/host/nvme-core.ko\n");
+  EXPECT_EQ(find_kernels(guest).at(0).io_timeout_argument, "nvme_core.io_timeout=4294967295");
+}
+
 TEST(IoTimeout, FollowsTheVersionWhereNobodyCanBeAsked) {
   EXPECT_EQ(io_timeout_argument("4.5.9"), "nvme.io_timeout=254");
   EXPECT_EQ(io_timeout_argument("4.6.0"), "nvme_core.io_timeout=254");
