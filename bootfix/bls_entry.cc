@@ -269,7 +269,7 @@ std::string expand_variables(std::string_view text,
 
 std::optional<GuestPath> file_of_entry(const GuestView& guest, const BlsEntry& entry,
                                        std::string_view path) {
-  const std::optional<GuestPath> real = resolve(guest, entry.partition / path);
+  std::optional<GuestPath> real = resolve(guest, entry.partition / path);
   if (path.starts_with('/') && real && is_file(guest, *real)) {
     return real;
   }
