@@ -343,9 +343,17 @@ NameMeaning NameMap::meaning_of_path(const std::string& path, std::string_view t
     const std::optional<NameMeaning> array = meaning_of_array(path);
     return array ? *array : meaning_of_volume_group(path);
   }
-  const Verdict verdict = verdict_of(disk->stem);
+  Verdict verdict = verdict_of(disk->stem);
   if (verdict.not_given) {
     return DiskNotGiven{disk->stem};
+  }
+  if (!verdict.volume && !type.empty() && !verdicts_.contains(disk->stem)) {
+    // RESUME= stands alone in its file: that it is a swap space is all there is to go by.
+    const NamedUse use{.name = path, .type = std::string(type), .device = {}};
+    const std::vector<size_t> fitting = fitting_volumes(*inspection_, {&use, 1}, disk->stem);
+    if (fitting.size() == 1) {
+      verdict.volume = fitting.front();
+    }
   }
   return on_disk(verdict, disk->partition, type);
 }

@@ -32,6 +32,7 @@ std::span<const Fix> bootfix_fixes() {
         kFstabFix,
         kCrypttabFix,
         kMdadmConfFix,
+        kLvmConfFix,
         kResumeFix,
         kGrubDefaultsFix,
         kGrubCfgFix,

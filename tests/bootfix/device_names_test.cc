@@ -238,6 +238,16 @@ TEST(NameMap, AByIdStemThatFitsNoDiskIsNotGiven) {
             "not given: /dev/disk/by-path/pci-0");
 }
 
+// RESUME= in a file of its own.
+TEST(NameMap, ALoneLinkIsTheOneDiskThatHasSuchAPartition) {
+  const Inspection inspection = two_disks();
+  const NameMap names(inspection);
+  const std::string link = "/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:0:0";
+  EXPECT_EQ(meaning(names, link + "-part2", "swap"), uuid(kSwapUuid));
+  EXPECT_EQ(meaning(names, link + "-part1", "ext4"), "unknown: nothing says which disk it is");
+  EXPECT_EQ(meaning(names, link + "-part2"), "unknown: nothing says which disk it is");
+}
+
 TEST(NameMap, TheOnlyDiskIsEveryStem) {
   const Inspection inspection = machine_with({partition_of(0, 1, "ext4", "abc")});
   EXPECT_EQ(meaning(NameMap(inspection), "/dev/disk/by-id/google-boot-part1"), "UUID=abc");
