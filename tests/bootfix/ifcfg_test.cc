@@ -163,6 +163,18 @@ TEST(NetworkScripts, ACardInABridgeGoesOutOfIt) {
             "DEVICE=br0\nTYPE=Bridge\nBOOTPROTO=dhcp\nONBOOT=no\n");
 }
 
+TEST(NetworkScripts, AVlanIsKeptButNotBroughtUp) {
+  MemoryGuest guest =
+      el7_with("ifcfg-eth0", "TYPE=Ethernet\nDEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n");
+  guest.add_file(kDirectory + "ifcfg-eth0.7",
+                 "DEVICE=eth0.7\nVLAN=yes\nIPADDR=10.7.0.5\nONBOOT=yes\n");
+  const MemoryGuest after = fixed_network(guest, "network-scripts");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0.7"),
+            "DEVICE=eth0.7\nVLAN=yes\nIPADDR=10.7.0.5\nONBOOT=no\n");
+  EXPECT_EQ(codes(network_warnings(guest, "network-scripts")),
+            std::vector<std::string>{"network-not-started"});
+}
+
 TEST(NetworkScripts, CopiesOfEditorsAreNotRead) {
   MemoryGuest guest = el7_with("ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT=yes\n");
   guest.add_file(kDirectory + "ifcfg-eth0.bak", "DEVICE=eth0\nIPADDR=10.0.0.5\n");

@@ -141,6 +141,25 @@ TEST(Keyfiles, ABondIsKeptButNotBroughtUpAndANewProfileAsksDhcp) {
   EXPECT_EQ(after.stat(GuestPath(kDirectory + "rehost.nmconnection"))->mode, 0600u);
 }
 
+TEST(Keyfiles, AVlanAndABridgeOfACardAreNotBroughtUp) {
+  MemoryGuest guest = el9_with("ens192.nmconnection", kEl9Fixed);
+  guest.add_file(kDirectory + "vlan7.nmconnection",
+                 "[connection]\nid=vlan7\ntype=vlan\n\n[vlan]\nparent=ens192\nid=7\n", 0600);
+  guest.add_file(kDirectory + "br0.nmconnection",
+                 "[connection]\nid=br0\nuuid=u-1\ntype=bridge\ninterface-name=br0\n", 0600);
+  guest.add_file(kDirectory + "port.nmconnection",
+                 "[connection]\nid=port\ntype=ethernet\ninterface-name=ens224\nmaster=br0\n"
+                 "slave-type=bridge\n",
+                 0600);
+  const MemoryGuest after = fixed_network(guest, "keyfiles");
+  EXPECT_EQ(
+      file_of(after, kDirectory + "vlan7.nmconnection"),
+      "[connection]\nautoconnect=false\nid=vlan7\ntype=vlan\n\n[vlan]\nparent=ens192\nid=7\n");
+  EXPECT_EQ(file_of(after, kDirectory + "br0.nmconnection"),
+            "[connection]\nautoconnect=false\nid=br0\nuuid=u-1\ntype=bridge\ninterface-name=br0\n");
+  EXPECT_EQ(file_of(after, kDirectory + "port.nmconnection"), kGone);
+}
+
 TEST(Keyfiles, ABridgeWithoutCardsStays) {
   MemoryGuest guest = el9_with("ens192.nmconnection", kEl9Fixed);
   guest.add_file(kDirectory + "br0.nmconnection",

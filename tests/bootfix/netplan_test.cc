@@ -157,6 +157,16 @@ TEST(Netplan, BondsAndBridgesAreSetAsideWithTheirCards) {
             std::string::npos);
 }
 
+TEST(Netplan, AVlanIsSetAsideWithItsCard) {
+  const MemoryGuest guest = guest_with(
+      kSubiquity,
+      "network:\n  version: 2\n  ethernets:\n    ens160: {dhcp4: true}\n  vlans:\n    vlan7:\n"
+      "      id: 7\n      link: ens160\n      addresses: [10.7.0.5/24]\n");
+  EXPECT_EQ(file_of(fixed_network(guest, "netplan"), kSubiquity), kGone);
+  EXPECT_NE(network_warnings(guest, "netplan")[0].sentence.find("vlan7 on network cards"),
+            std::string::npos);
+}
+
 TEST(Netplan, ABridgeWithoutCardsStays) {
   const std::string yaml =
       "network:\n  version: 2\n  ethernets:\n    ens160:\n      dhcp4: true\n  bridges:\n"

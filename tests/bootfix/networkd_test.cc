@@ -96,6 +96,14 @@ TEST(Networkd, APortOfABondIsSetAsideAndTheBondIsNotManaged) {
             (std::vector<std::string>{"network-not-started", "network-set-aside"}));
 }
 
+TEST(Networkd, ACardThatCarriesAVlanIsSetAside) {
+  MemoryGuest guest =
+      guest_with("10-lan.network", "[Match]\nName=en*\n[Network]\nDHCP=yes\nVLAN=vlan7\n");
+  const MemoryGuest after = fixed_network(guest, "networkd");
+  EXPECT_EQ(file_of(after, kDirectory + "10-lan.network"), kGone);
+  EXPECT_EQ(file_of(after, kDirectory + "90-rehost.network"), kOwnText);
+}
+
 TEST(Networkd, ABridgeWithoutCardsStays) {
   MemoryGuest guest = guest_with("20-any.network", kOwnText);
   guest.add_file(kDirectory + "br0.network", "[Match]\nName=br0\n[Network]\nAddress=10.9.0.1/24\n");
