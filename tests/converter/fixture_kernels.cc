@@ -188,7 +188,7 @@ class Modules {
     }
   }
 
-  std::string packed(std::string bytes) const {
+  std::string packed(const std::string& bytes) const {
     const std::string& ending = kernel_.module_ending;
     return ending == ".ko.xz"    ? compress(Codec::xz, bytes)
            : ending == ".ko.zst" ? compress(Codec::zstd, bytes)
@@ -208,7 +208,7 @@ GuestPath made_directory(MemoryGuest& guest, const GuestPath& path) {
     return path;
   }
   const GuestPath parent = made_directory(guest, path.parent());
-  const GuestPath here = parent / path.name();
+  GuestPath here = parent / path.name();
   if (const std::optional<std::string> target = guest.read_link(here)) {
     return made_directory(guest, target->starts_with("/") ? GuestPath(*target) : parent / *target);
   }
