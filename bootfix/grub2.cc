@@ -272,6 +272,8 @@ std::optional<BootConfig> read_grub_menu(const GuestView& guest, const GuestPath
     }
   }
   for (GrubKernelLine& line : lines) {
+    // A menu that is made from BLS entries without blscfg has their $kernelopts in it.
+    line.entry.arguments = expand_variables(line.entry.arguments, variables);
     line.entry.kernel_file = file_of_boot_path(guest, line.entry.kernel);
     line.entry.file = file->path;
     config.entries.push_back(std::move(line.entry));

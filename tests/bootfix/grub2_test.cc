@@ -40,6 +40,17 @@ TEST(Grub2, BlsEntriesComeNewestFirst) {
   EXPECT_EQ(config.entries[2].version, "0-rescue");
 }
 
+// debian12-bls: grub.cfg is made from the entries, because Debian's GRUB has no blscfg.
+TEST(Grub2, AWrittenMenuTakesKerneloptsFromGrubenv) {
+  MemoryGuest guest = rhel8();
+  guest.add_file("/boot/grub2/grub.cfg",
+                 "set kernelopts=\"root=/dev/sdz1\"\nmenuentry 'm' {\n\tlinux /vmlinuz-" +
+                     kOldRelease + " $kernelopts quiet\n}\n");
+  guest.add_file("/boot/grub2/grubenv", grubenv_block("kernelopts=root=UUID=x ro\n"));
+  EXPECT_EQ(read_boot_config(guest, Firmware::bios)->entries.at(0).arguments,
+            " root=UUID=x ro quiet");
+}
+
 TEST(Grub2, TheSavedBlsEntryIsAnIdATitleOrANumber) {
   const std::string id = std::string(kMachineId) + "-" + kOldRelease;
   EXPECT_EQ(default_of(rhel8(id)), kOldRelease);
