@@ -74,10 +74,9 @@ struct KernelImage {
   // Drivers that a Nitro instance needs and this kernel cannot have: neither built in nor among its
   // modules ("nvme", "ena").
   std::vector<std::string> lacking_drivers = {};
-  bool is_default = false;  // the boot loader starts this one when nobody touches a key
-  std::string
-      io_timeout_argument;  // "nvme_core.io_timeout=4294967295": what its own NVMe module accepts;
-                            // empty when it has no such parameter
+  bool is_default = false;          // the boot loader starts this one when nobody touches a key
+  std::string io_timeout_argument;  // "nvme_core.io_timeout=4294967295": what its own NVMe module
+                                    // accepts; empty when it has no such parameter
 };
 
 // Images that the kernel dump service or a repair starts: never the default of anybody, and not

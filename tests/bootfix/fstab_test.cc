@@ -51,7 +51,8 @@ TEST(Fstab, Sda1NeverTouchesSda10) {
 TEST(Fstab, LeavesWhatIsStable) {
   const std::string text =
       "UUID=root / ext4 defaults 0 1\nLABEL=x /x ext4 noauto 0 0\nproc /proc proc defaults 0 0\n"
-      "nas:/export /mnt nfs defaults 0 0\n/dev/loop0 /iso auto defaults 0 0\n/srv /srv2 none bind 0 0\n"
+      "nas:/export /mnt nfs defaults 0 0\n/dev/loop0 /iso auto defaults 0 0\n/srv /srv2 none bind "
+      "0 0\n"
       "/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\n";
   EXPECT_EQ(stabilised(text), text);
 }
