@@ -8,15 +8,18 @@
 #include <map>
 
 #include "converter/bundle_directory.h"
+#include "converter/copies.h"
 #include "converter/core/error.h"
 #include "converter/diff.h"
 #include "converter/fixes.h"
 #include "converter/guestfs_guest.h"
+#include "converter/in_place.h"
 #include "converter/inspect.h"
+#include "converter/integrity.h"
 #include "converter/plan.h"
 #include "converter/planned_guest.h"
 #include "converter/print.h"
-#include "converter/reimage.h"
+#include "converter/result_paths.h"
 #include "images/overlay.h"
 #include "images/posix_file.h"
 #include "images/probe.h"
@@ -91,6 +94,7 @@ fs::path work_parent(const Options& options) {
 void lock_disks(OpenDisks& disks, const Options& options) {
   ProbeOptions probe;
   probe.format = options.source_format;
+  probe.allow_backing = options.allow_backing;
   disks.volumes = probe_volumes(options.sources, probe);
   SourceUse use = SourceUse::look;
   if (options.command == Command::convert) {
@@ -108,7 +112,9 @@ void open_disks(OpenDisks& disks, const Options& options) {
   for (const Volume& volume : disks.volumes) {
     const std::unique_ptr<ImageSource> source = open_volume(volume);
     check_partitions_inside(*source);
-    needed += options.output.empty() ? 0 : data_bytes(*source);
+    // A delta is of the size of what changes.
+    const bool whole = !options.output.empty() && options.format != "delta";
+    needed += whole ? data_bytes(*source) : 0;
   }
   // The overlays: a conversion changes some megabytes, an initramfs of every kernel at most. A full
   // disk here would stop the appliance, not end it.
@@ -238,6 +244,33 @@ void apply(OpenDisks& disks, const ConversionPlan& plan, EventSink& events,
   });
 }
 
+void write_results(const std::vector<Overlay>& overlays, const Options& options, EventSink& events,
+                   const std::stop_token& stop, Report& report) {
+  const bool delta = options.format == "delta";
+  std::vector<BlockManifest> manifests;
+  if (options.write_manifest && (options.in_place || delta)) {
+    const Phase phase("manifest", events, report, stop);
+    manifests = hash_results(overlays, events, stop);
+  }
+  {
+    const Phase phase("image", events, report, stop);
+    if (options.in_place) {
+      write_in_place(overlays, events, stop, report);
+    } else if (delta) {
+      write_deltas(overlays, options, events, stop, report);
+    } else {
+      manifests = write_copies(overlays, options, events, stop, report);
+    }
+    if (options.write_manifest) {
+      write_manifests(manifests, options, report);
+    }
+  }
+  if (options.verify) {
+    const Phase phase("verify", events, report, {});
+    verify_results(overlays, manifests, options, events, stop);
+  }
+}
+
 void convert(OpenDisks& disks, const ConversionPlan& plan, const Options& options,
              EventSink& events, const std::stop_token& stop, Report& report) {
   {
@@ -257,12 +290,7 @@ void convert(OpenDisks& disks, const ConversionPlan& plan, const Options& option
     disks.guest->close();
     disks.guest.reset();
   }
-  const Phase phase("image", events, report, stop);
-  if (options.in_place) {
-    write_in_place(disks.overlays, events, stop, report);
-  } else {
-    write_copies(disks.overlays, options, events, stop, report);
-  }
+  write_results(disks.overlays, options, events, stop, report);
 }
 
 // A commit that was killed has left disks that are neither old nor new. commit and rollback are for
@@ -318,8 +346,8 @@ void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
 
 void run_phases(const Options& options, EventSink& events, const std::stop_token& stop,
                 Report& report) {
-  if (!options.output.empty()) {
-    check_output(options);
+  if (options.command == Command::convert) {
+    check_results(options);
   }
   for (const std::string& bundle : options.driver_bundles) {
     read_bundle_manifest(bundle);  // what is wrong with it need not wait for the appliance
@@ -328,6 +356,10 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
   lock_disks(disks, options);
   if (deal_with_interrupted(disks, options, events, stop, report)) {
     return;
+  }
+  if (!options.source_manifests.empty()) {
+    const Phase phase("verify-source", events, report, stop);
+    verify_sources(disks.volumes, options, events, stop);
   }
   look_at_disks(disks, options, events, stop, report);
   if (options.command == Command::inspect) {

@@ -11,6 +11,7 @@
 #include "bootfix/left_behind.h"
 #include "converter/core/error.h"
 #include "drivers/nitro_reach.h"
+#include "images/formats.h"
 
 namespace rehost {
 namespace {
@@ -37,9 +38,10 @@ constexpr CommandRow kCommands[] = {
      "nothing.",
      "rehost plan --initramfs append disk0.raw"},
     {Command::convert, "convert",
-     "rehost convert SOURCE... --output DIR\n  rehost convert SOURCE... --in-place",
+     "rehost convert SOURCE... --output DIR [--format FORMAT]\n  rehost convert SOURCE... "
+     "--output-disk DISK...\n  rehost convert SOURCE... --in-place",
      "Make the machine boot on EC2: converted copies DIR/<stem of the source>.raw with "
-     "DIR/report.json, or the sources themselves.",
+     "DIR/report.json, other disks, or the sources themselves.",
      "rehost convert disk0.raw disk1.raw --output converted/"},
     {Command::commit, "commit", "rehost commit SOURCE...",
      "Finish an in-place conversion that was killed while it wrote, from its journal.",
@@ -53,6 +55,16 @@ constexpr CommandRow kCommands[] = {
      "or "
      "8), or add module files.",
      "rehost drivers add bundle/ ena.ko nvme.ko"},
+    {Command::manifest, "manifest", "rehost manifest SOURCE [--manifest FILE]",
+     "Write a hash of every 512 KiB block of a disk, to stdout or FILE (docs/manifest-format.md).",
+     "rehost manifest disk0.vmdk --manifest disk0.manifest"},
+    {Command::verify, "verify", "rehost verify SOURCE --manifest FILE",
+     "Name the blocks of a disk that differ from its manifest; exit status 0 or 8.",
+     "rehost verify converted/disk0.raw --manifest converted/disk0.manifest"},
+    {Command::apply_delta, "apply-delta", "rehost apply-delta DELTA SOURCE",
+     "Put a delta, as convert --format delta writes it, onto an untouched copy of the disk it was "
+     "made from.",
+     "rehost apply-delta converted/disk0.delta copy-of-disk0.raw"},
     {Command::list, "list", "rehost list fixes|left-behind|distros|formats|errors",
      "Print one of the tables: what is fixed, what of the old home is disabled, where it was "
      "tested, what is read and written, what "
@@ -80,6 +92,7 @@ constexpr int kNewestNitroGeneration = 99;  // of those that AWS has not built y
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warning", "error", "off"};
 constexpr std::string_view kSourceFormats[] = {"auto", "raw",  "qcow2", "vmdk",
                                                "vhd",  "vhdx", "vdi"};
+constexpr std::string_view kDelta = "delta";
 constexpr std::string_view kLists[] = {"fixes", "left-behind", "distros", "formats", "errors"};
 
 template <typename T, size_t n>
@@ -109,6 +122,7 @@ po::options_description common_options() {
   common.add_options()
       ("source-format", po::value<std::string>()->default_value("auto")->value_name("FORMAT"),
        "auto, raw, qcow2, vmdk, vhd, vhdx or vdi, for every SOURCE")
+      ("allow-backing", "open images that name other files beneath them, which you vouch for")
       ("initramfs", po::value<std::string>()->default_value("auto")->value_name("STRATEGY"),
        "how drivers get into an initramfs: auto, repack, append or rebuild")
       ("network", po::value<std::string>()->default_value("dhcp")->value_name("MODE"),
@@ -144,10 +158,26 @@ po::options_description convert_options() {
   convert.add_options()
       ("output", po::value<std::string>()->value_name("DIR"),
        "an existing directory for the converted copies and report.json")
+      ("format", po::value<std::string>()->default_value("raw")->value_name("FORMAT"),
+       "of the copies in DIR: raw, qcow2, qcow2-compressed, vmdk (streamOptimized), vhd, vhd-fixed, or delta: the "
+       "changed blocks alone")
+      ("output-disk", po::value<std::vector<std::string>>()->value_name("DISK"),
+       "a block device or file that becomes the converted disk, every byte of it; one for each SOURCE, in their order")
       ("in-place", "convert the sources themselves")
-      ("overwrite", "replace files of an earlier run in DIR");
+      ("overwrite", "replace files of an earlier run in DIR")
+      ("source-manifest", po::value<std::vector<std::string>>()->value_name("FILE"),
+       "what a SOURCE must hold, as rehost manifest writes it; one for each SOURCE, in their order")
+      ("no-manifest", "write no manifest of the result, which in place and for a delta means reading all of it")
+      ("verify", "read the result back and compare it with its manifest");
   // clang-format on
   return convert;
+}
+
+po::options_description image_options() {
+  po::options_description image("Options of manifest and verify");
+  image.add_options()("manifest", po::value<std::string>()->value_name("FILE"),
+                      "the manifest to write, or to compare with");
+  return image;
 }
 
 const CommandRow* find_command(std::string_view name) {
@@ -171,11 +201,16 @@ std::string text_of(const po::variables_map& values, const char* name) {
   return values.contains(name) ? values[name].as<std::string>() : std::string();
 }
 
+std::vector<std::string> texts_of(const po::variables_map& values, const char* name) {
+  return values.contains(name) ? values[name].as<std::vector<std::string>>()
+                               : std::vector<std::string>();
+}
+
 po::variables_map parse(const std::vector<std::string>& arguments) {
   po::options_description hidden;
   hidden.add_options()("word", po::value<std::vector<std::string>>());
   po::options_description all;
-  all.add(common_options()).add(convert_options()).add(hidden);
+  all.add(common_options()).add(convert_options()).add(image_options()).add(hidden);
   po::positional_options_description positional;
   positional.add("word", -1);
   po::variables_map values;
@@ -197,10 +232,7 @@ std::vector<std::string> kept_rows(const po::variables_map& values) {
   for (const LeftBehind& row : left_behind()) {
     names.push_back(row.name);
   }
-  std::vector<std::string> kept;
-  if (values.contains("keep")) {
-    kept = values["keep"].as<std::vector<std::string>>();
-  }
+  std::vector<std::string> kept = texts_of(values, "keep");
   for (const std::string& name : kept) {
     require_one_of(names, "--keep", name);
   }
@@ -247,6 +279,53 @@ std::optional<int> nitro_generation(const po::variables_map& values) {
   return generation;
 }
 
+void require_one_for_each_source(const std::vector<std::string>& files, std::string_view option,
+                                 const Options& options) {
+  if (!files.empty() && files.size() != options.sources.size()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--{} is given {} times for {} sources: give it once for each, in "
+                            "their order",
+                            option, files.size(), options.sources.size()));
+  }
+}
+
+void check_destination(const Options& options) {
+  const int destinations = static_cast<int>(!options.output.empty()) +
+                           static_cast<int>(!options.output_disks.empty()) +
+                           static_cast<int>(options.in_place);
+  if (destinations != 1) {
+    throw Error(ErrorKind::usage,
+                "convert needs one of --output DIR, --output-disk DISK and --in-place");
+  }
+  require_one_for_each_source(options.output_disks, "output-disk", options);
+  require_one_for_each_source(options.source_manifests, "source-manifest", options);
+  if (options.format != "raw" && options.output.empty()) {
+    throw Error(ErrorKind::usage, "--format belongs to --output DIR");
+  }
+  const ImageFormat* format = find_image_format(options.format);
+  if (options.format != kDelta && (format == nullptr || format->open_sink == nullptr)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--format cannot be '{}': see rehost list formats", options.format));
+  }
+  if (options.verify && !options.write_manifest) {
+    throw Error(ErrorKind::usage, "--verify needs the manifest that --no-manifest forbids");
+  }
+}
+
+void check_image_command(const Options& options) {
+  const bool manifest = options.command == Command::manifest;
+  const bool verify = options.command == Command::verify;
+  if ((manifest || verify) && options.sources.size() != 1) {
+    throw Error(ErrorKind::usage, "manifest and verify look at one SOURCE at a time");
+  }
+  if (verify && options.manifest.empty()) {
+    throw Error(ErrorKind::usage, "verify needs --manifest FILE to compare with");
+  }
+  if (!manifest && !verify && !options.manifest.empty()) {
+    throw Error(ErrorKind::usage, "--manifest belongs to manifest and verify");
+  }
+}
+
 void check_combinations(const Options& options) {
   const bool convert = options.command == Command::convert;
   if (options.sources.empty()) {
@@ -254,18 +333,23 @@ void check_combinations(const Options& options) {
                 "no SOURCE given: name the disk images or block devices of one "
                 "machine, in the machine's own disk order");
   }
-  if (convert && options.output.empty() == !options.in_place) {
-    throw Error(ErrorKind::usage, "convert needs either --output DIR or --in-place");
+  if (convert) {
+    check_destination(options);
+  } else if (!options.output.empty() || !options.output_disks.empty() || options.in_place ||
+             options.overwrite || options.verify || !options.write_manifest ||
+             options.format != "raw" || !options.source_manifests.empty()) {
+    throw Error(ErrorKind::usage,
+                "--output, --output-disk, --in-place, --overwrite, --format, --source-manifest, "
+                "--no-manifest and --verify belong to convert");
   }
-  if (!convert && (!options.output.empty() || options.in_place || options.overwrite)) {
-    throw Error(ErrorKind::usage, "--output, --in-place and --overwrite belong to convert");
-  }
+  check_image_command(options);
   const bool looks = options.command == Command::inspect || options.command == Command::check ||
-                     options.command == Command::plan;
+                     options.command == Command::plan || options.command == Command::verify;
   if (options.json && !looks) {
-    throw Error(
-        ErrorKind::usage,
-        "--json belongs to inspect, check and plan; the others write a report, see --report");
+    throw Error(ErrorKind::usage,
+                "--json belongs to inspect, check, plan, verify and drivers; the others write a "
+                "report, see "
+                "--report");
   }
 }
 
@@ -299,12 +383,17 @@ Options parse_options(const std::vector<std::string>& arguments) {
     return options;
   }
   options.json = values.contains("json");
-  if (values.contains("driver-bundle")) {
-    options.driver_bundles = values["driver-bundle"].as<std::vector<std::string>>();
-  }
+  options.driver_bundles = texts_of(values, "driver-bundle");
   if (options.command == Command::drivers) {
     take_drivers(options, std::move(words));
     return options;
+  }
+  if (options.command == Command::apply_delta) {
+    if (words.size() != 2) {
+      throw Error(ErrorKind::usage, "apply-delta needs a DELTA and the disk it is for");
+    }
+    options.delta = words.front();
+    words.erase(words.begin());
   }
   options.sources = words;
   options.target.nitro_generation = nitro_generation(values);
@@ -321,6 +410,13 @@ Options parse_options(const std::vector<std::string>& arguments) {
   options.events = text_of(values, "events");
   options.work_dir = text_of(values, "work-dir");
   options.output = text_of(values, "output");
+  options.output_disks = texts_of(values, "output-disk");
+  options.source_manifests = texts_of(values, "source-manifest");
+  options.format = text_of(values, "format");
+  options.manifest = text_of(values, "manifest");
+  options.allow_backing = values.contains("allow-backing");
+  options.write_manifest = !values.contains("no-manifest");
+  options.verify = values.contains("verify");
   options.quiet = values.contains("quiet");
   options.strict = values.contains("strict");
   options.in_place = values.contains("in-place");
@@ -341,6 +437,9 @@ std::string help_text(const std::string& command) {
     if (row.command == Command::convert) {
       out << convert_options() << "\n";
     }
+    if (row.command == Command::manifest || row.command == Command::verify) {
+      out << image_options() << "\n";
+    }
     out << common_options();
     return out.str();
   }
@@ -352,17 +451,19 @@ std::string help_text(const std::string& command) {
          "own "
          "disk order.\nA source is never written unless --in-place says so.\n\nCommands:\n";
   for (const CommandRow& row : kCommands) {
-    out << fmt::format("  {:<8} {}\n           e.g. {}\n", row.name, row.heading, row.example);
+    out << fmt::format("  {:<11} {}\n              e.g. {}\n", row.name, row.heading, row.example);
   }
   out << "\n"
       << convert_options() << "\n"
+      << image_options() << "\n"
       << common_options() << "\nExit status: see rehost list errors\n";
   return out.str();
 }
 
 std::vector<std::string> option_names() {
   std::vector<std::string> names;
-  for (const po::options_description& group : {common_options(), convert_options()}) {
+  for (const po::options_description& group :
+       {common_options(), convert_options(), image_options()}) {
     for (const auto& option : group.options()) {
       names.push_back(option->long_name());
     }

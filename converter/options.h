@@ -17,6 +17,9 @@ enum class Command {
   commit,
   rollback,
   drivers,
+  manifest,
+  verify,
+  apply_delta,
   list,
   help,
   version
@@ -32,8 +35,16 @@ struct Options {
   std::vector<std::string> driver_bundles;  // directories, in the order given
   std::vector<std::string> sources;         // in the machine's own disk order
   std::string source_format = "auto";
+  bool allow_backing = false;                 // images may name files beneath them
+  std::vector<std::string> source_manifests;  // what the sources must hold, one for each; or none
   bool json = false;
-  std::string output;  // a directory
+  std::string output;                     // a directory
+  std::vector<std::string> output_disks;  // or disks to be overwritten, one for each source
+  std::string format = "raw";             // of the copies in `output`; "delta" too
+  bool write_manifest = true;
+  bool verify = false;   // read the result back
+  std::string manifest;  // of the commands manifest and verify: a file
+  std::string delta;     // of apply-delta: a file
   bool in_place = false;
   bool overwrite = false;
   bool strict = false;  // warnings make the run fail with `verification`

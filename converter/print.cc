@@ -27,6 +27,12 @@ std::string_view command_name(Command command) {
       return "rollback";
     case Command::drivers:
       return "drivers";
+    case Command::manifest:
+      return "manifest";
+    case Command::verify:
+      return "verify";
+    case Command::apply_delta:
+      return "apply-delta";
     case Command::list:
       return "list";
     case Command::help:
@@ -160,10 +166,11 @@ std::string table_text(const std::string& table) {
     }
   } else if (table == "formats") {
     for (const ImageFormat& format : image_formats()) {
-      out += fmt::format("{:<8} {:<6} {:<6} {}\n", format.name,
+      out += fmt::format("{:<16} {:<6} {:<6} {}\n", format.name,
                          format.open_source != nullptr ? "read" : "-",
                          format.open_sink != nullptr ? "write" : "-", format.meaning);
     }
+    out += "delta            -      write  the changed blocks of 512 KiB, for rehost apply-delta\n";
   } else {
     for (const ErrorKindRow& row : error_kinds()) {
       out += fmt::format("{}  {:<18} {:<10} {}\n", row.exit_code, row.name,

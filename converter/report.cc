@@ -148,6 +148,13 @@ std::string check_json(const Report& report) {
   return dump(json);
 }
 
+std::string verify_json(const Report& report) {
+  Json json = header();
+  json["matches"] = report.bad_blocks.empty();
+  json["bad_blocks"] = report.bad_blocks;
+  return dump(json);
+}
+
 std::string report_json(const Report& report) {
   Json json = header();
   json["command"] = report.command;
@@ -162,10 +169,13 @@ std::string report_json(const Report& report) {
   json["check_after"] = answers_json(report.check_after);
   json["outputs"] = Json::array();
   for (const OutputVolume& o : report.outputs) {
-    json["outputs"].push_back({{"path", o.path},
-                               {"size", o.size},
-                               {"bytes_written", o.bytes_written},
-                               {"bytes_changed", o.bytes_changed}});
+    json["outputs"].push_back(
+        {{"path", o.path},
+         {"size", o.size},
+         {"bytes_written", o.bytes_written},
+         {"bytes_changed", o.bytes_changed},
+         {"manifest", o.manifest.empty() ? Json() : Json(o.manifest)},
+         {"manifest_root", o.manifest_root.empty() ? Json() : Json(o.manifest_root)}});
   }
   json["phases"] = Json::array();
   for (const auto& [phase, seconds] : report.phases) {

@@ -25,6 +25,8 @@ struct OutputVolume {
   uint64_t size = 0;           // virtual size
   uint64_t bytes_written = 0;  // what was really written: data of a copy, changed blocks in place
   uint64_t bytes_changed = 0;  // what differs from the source, by the overlay's extents
+  std::string manifest = {};   // a file; empty: none was written
+  std::string manifest_root = {};  // the hash of its hashes
 };
 
 struct Report {
@@ -39,6 +41,8 @@ struct Report {
   std::vector<CheckAnswer> check_before;
   std::vector<CheckAnswer> check_after;
   std::vector<OutputVolume> outputs;
+  std::vector<uint64_t> bad_blocks;  // of verify: those that differ from the manifest
+  std::string printed;               // of manifest and verify: what belongs on stdout
   std::vector<std::pair<std::string, double>> phases;  // seconds, in order
 };
 
@@ -47,6 +51,7 @@ std::string report_json(const Report& report);
 std::string inspection_json(const Report& report);
 std::string plan_json(const Report& report);
 std::string check_json(const Report& report);
+std::string verify_json(const Report& report);
 
 // Writes under a partial name and renames. Throws Error(environment).
 void write_report(const Report& report, const std::string& path);

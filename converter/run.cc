@@ -15,11 +15,13 @@
 #include "converter/core/error.h"
 #include "converter/drivers_command.h"
 #include "converter/fixes.h"
+#include "converter/image_commands.h"
 #include "converter/json_events.h"
 #include "converter/options.h"
 #include "converter/print.h"
 #include "converter/printable.h"
 #include "converter/report.h"
+#include "converter/result_paths.h"
 #include "converter/signals.h"
 #include "converter/terminal_events.h"
 
@@ -65,18 +67,8 @@ void conclude(Report& report, ErrorKind kind, const std::string& sentence) {
   report.error = sentence;
 }
 
-// Where a run leaves its report when --report says nothing; empty: nowhere (inspect, check and plan
-// print theirs).
-std::string default_report(const Options& options) {
-  if (options.command != Command::convert) {
-    return "";
-  }
-  return options.in_place ? "rehost-report.json"
-                          : (std::filesystem::path(options.output) / "report.json").string();
-}
-
 void leave_report(Report& report, const Options& options, EventSink& events) {
-  const std::string path = options.report.empty() ? default_report(options) : options.report;
+  const std::string path = report_path(options).string();
   std::error_code ignored;
   const bool refused = report.exit_code == describe(ErrorKind::usage).exit_code;
   if (path.empty() ||
@@ -105,13 +97,15 @@ std::string last_sentence(const Report& report, const Options& options) {
       return "the interrupted conversion is complete";
     case Command::rollback:
       return "the interrupted conversion is undone";
+    case Command::verify:
+      return fmt::format("{} is what {} says", options.sources[0], options.manifest);
     default:
       return "done";
   }
 }
 
 void print_result(const Report& report, const Options& options) {
-  std::string text;
+  std::string text = report.printed;
   if (options.command == Command::inspect && report.inspection) {
     text = options.json ? inspection_json(report) : inspection_text(*report.inspection);
   } else if (options.command == Command::check && !report.check_before.empty()) {
@@ -130,7 +124,9 @@ void print_result(const Report& report, const Options& options) {
 // at.
 void refuse_sources_as_outputs(const Options& options) {
   for (const std::string& source : options.sources) {
-    for (const std::string& output : {options.report, options.events}) {
+    for (const std::string& output :
+         {options.report, options.events,
+          options.command == Command::manifest ? options.manifest : std::string()}) {
       std::error_code ignored;
       if (!output.empty() && std::filesystem::equivalent(source, output, ignored)) {
         throw Error(ErrorKind::usage,
@@ -148,7 +144,11 @@ int run_on_disks(const Options& options) {
   Listeners listeners;
   add_listeners(listeners, options);
   try {
-    run_conversion(options, listeners, signals.token(), report);
+    if (is_image_command(options.command)) {
+      run_image_command(options, listeners, signals.token(), report);
+    } else {
+      run_conversion(options, listeners, signals.token(), report);
+    }
     report.outcome = "done";
     report.exit_code = 0;
   } catch (const Error& error) {

@@ -31,7 +31,12 @@ BlockHash hash_at(std::span<const std::byte> bytes, size_t offset) {
   return {le64(bytes, offset), le64(bytes, offset + 8)};
 }
 
-// Numbers of the blocks that a changed extent touches, ascending.
+[[noreturn]] void throw_damaged(const std::string& name, std::string_view what) {
+  throw Error(ErrorKind::image_io, fmt::format("{} is not a whole delta: {}", name, what));
+}
+
+}  // namespace
+
 std::vector<uint64_t> changed_blocks(const ImageSource& after) {
   std::vector<uint64_t> numbers;
   for (uint64_t window = 0; window < after.size(); window += kGibibyte) {
@@ -49,12 +54,6 @@ std::vector<uint64_t> changed_blocks(const ImageSource& after) {
   }
   return numbers;
 }
-
-[[noreturn]] void throw_damaged(const std::string& name, std::string_view what) {
-  throw Error(ErrorKind::image_io, fmt::format("{} is not a whole delta: {}", name, what));
-}
-
-}  // namespace
 
 DeltaResult write_delta(const ImageSource& before, const ImageSource& after,
                         const std::filesystem::path& path, const DeltaOptions& options) {

@@ -45,6 +45,9 @@ struct DeltaResult {
   uint64_t bytes = 0;  // of data in the file
 };
 
+// Numbers of the blocks that a changed extent touches, ascending.
+std::vector<uint64_t> changed_blocks(const ImageSource& after);
+
 // Looks at the changed extents of `after` only, and leaves out blocks that are the same all the
 // same.
 DeltaResult write_delta(const ImageSource& before, const ImageSource& after,

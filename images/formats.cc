@@ -16,6 +16,10 @@ std::unique_ptr<ImageSource> open_raw(const Volume& volume) {
   return std::make_unique<RawSource>(volume.path);
 }
 
+std::unique_ptr<ImageSource> open_nbd(const Volume& volume) {
+  return std::make_unique<NbdSource>(volume.path);
+}
+
 std::unique_ptr<ImageSource> open_through_qemu(const Volume& volume) {
   return std::make_unique<NbdSource>(volume.path, find_image_format(volume.format)->qemu_name,
                                      NbdServerOptions{});
@@ -34,6 +38,8 @@ constexpr ImageFormat kImageFormats[] = {
     {"vhd-fixed", ".vhd", "", "VHD without holes in its tables", nullptr, open_fixed_vhd_sink},
     {"vhdx", ".vhdx", "vhdx", "Hyper-V", open_through_qemu, nullptr},
     {"vdi", ".vdi", "vdi", "VirtualBox", open_through_qemu, nullptr},
+    {"nbd", "", "raw", "what an NBD server shows, by its address: nbd:// or nbd+unix://", open_nbd,
+     nullptr},
 };
 
 }  // namespace

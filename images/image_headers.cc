@@ -66,7 +66,8 @@ std::string printable(std::span<const std::byte> bytes) {
                               std::string_view other) {
   throw Error(ErrorKind::usage,
               fmt::format("{} does not hold a whole disk: it names the {} \"{}\"; make one image "
-                          "of it with qemu-img convert",
+                          "of it with qemu-img convert, or give --allow-backing if you vouch for "
+                          "what it names",
                           file.name(), what, other));
 }
 

@@ -33,6 +33,14 @@ uint64_t data_bytes(const ImageSource& source) {
   return bytes;
 }
 
+uint64_t changed_bytes(const ImageSource& source) {
+  uint64_t bytes = 0;
+  for (const Extent& extent : source.extents(0, source.size())) {
+    bytes += extent.changed ? extent.length : 0;
+  }
+  return bytes;
+}
+
 bool is_zero(std::span<const std::byte> bytes) {
   // The first few by hand, the rest compared with itself moved by as many: memcmp is the fastest
   // loop there is.

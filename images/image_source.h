@@ -45,6 +45,9 @@ void append_extent(std::vector<Extent>& extents, const Extent& extent);
 // space.
 uint64_t data_bytes(const ImageSource& source);
 
+// Bytes in extents that are marked `changed`.
+uint64_t changed_bytes(const ImageSource& source);
+
 bool is_zero(std::span<const std::byte> bytes);
 
 }  // namespace rehost

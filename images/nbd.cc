@@ -112,6 +112,17 @@ int collect_map(void* user_data, const char* meta_context, uint64_t /*offset*/, 
 
 }  // namespace
 
+bool is_nbd_uri(std::string_view source) {
+  return source.starts_with("nbd://") || source.starts_with("nbd+unix://");
+}
+
+std::string nbd_export_name(std::string_view uri) {
+  std::string_view rest = uri.substr(uri.find("://") + 3);
+  rest = rest.substr(0, rest.find('?'));
+  const size_t slash = rest.find('/');
+  return slash == std::string_view::npos ? "" : std::string(rest.substr(slash + 1));
+}
+
 // One connection, taken from the idle ones and given back.
 class NbdServer::Borrowed {
  public:
@@ -167,6 +178,20 @@ NbdServer::NbdServer(const std::string& path, std::string_view qemu_format,
     throw Error(ErrorKind::image_io, fmt::format("cannot open {} as {}: {}", path, qemu_format,
                                                  reason_from(process_->standard_error())));
   }
+  use_connections();
+}
+
+NbdServer::NbdServer(const std::string& uri) : name_(uri) {
+  handles_.push_back(connect_uri());
+  const unsigned wanted =
+      nbd_can_multi_conn(handles_[0].get()) == 1 ? NbdServerOptions{}.connections : 1;
+  while (handles_.size() < wanted) {
+    handles_.push_back(connect_uri());
+  }
+  use_connections();
+}
+
+void NbdServer::use_connections() {
   for (const Handle& handle : handles_) {
     idle_.push_back(handle.get());
   }
@@ -181,6 +206,9 @@ NbdServer::~NbdServer() {
   idle_.clear();
   depth_handle_.reset();
   handles_.clear();
+  if (process_ == nullptr) {
+    return;
+  }
   // A writer closes its image in good order. A reader has nothing to lose, and a qemu-nbd that is
   // only just starting does not hear SIGTERM.
   process_->stop(writable_ ? std::chrono::milliseconds(10000) : std::chrono::milliseconds(0));
@@ -191,6 +219,18 @@ NbdServer::Handle NbdServer::connect(const std::string& socket_path, const char*
   if (!handle || nbd_add_meta_context(handle.get(), meta_context) != 0 ||
       nbd_connect_unix(handle.get(), socket_path.c_str()) != 0) {
     throw_nbd_error("connect to the qemu-nbd of", name_);
+  }
+  return handle;
+}
+
+NbdServer::Handle NbdServer::connect_uri() {
+  Handle handle(nbd_create());
+  // No TLS, and no file that the address could make us read.
+  if (!handle || nbd_add_meta_context(handle.get(), LIBNBD_CONTEXT_BASE_ALLOCATION) != 0 ||
+      nbd_set_uri_allow_tls(handle.get(), LIBNBD_TLS_DISABLE) != 0 ||
+      nbd_set_uri_allow_local_file(handle.get(), false) != 0 ||
+      nbd_connect_uri(handle.get(), name_.c_str()) != 0) {
+    throw_nbd_error("connect to", name_);
   }
   return handle;
 }
@@ -279,6 +319,8 @@ NbdSource::NbdSource(const std::string& path, std::string_view qemu_format,
                      const NbdServerOptions& options)
     : server_(std::make_unique<NbdServer>(path, qemu_format, options)),
       allocation_depth_(options.allocation_depth) {}
+
+NbdSource::NbdSource(const std::string& uri) : server_(std::make_unique<NbdServer>(uri)) {}
 
 void NbdSource::read(uint64_t offset, std::span<std::byte> into) const {
   server_->read(offset, into);

@@ -1,5 +1,5 @@
-// Disks in foreign formats and overlays, read and written through a qemu-nbd of our own: no format
-// parsers here.
+// Disks behind NBD: foreign formats and overlays, read and written through a qemu-nbd of our own (no
+// format parsers here), and disks that somebody else serves.
 #pragma once
 
 #include <condition_variable>
@@ -22,11 +22,19 @@ struct NbdServerOptions {
   unsigned connections = 4;
 };
 
-// A qemu-nbd that serves one image to us alone, and our connections to it. Connects at once; ends
-// with the object.
+// Is it the address of an NBD server (nbd:// or nbd+unix://, the NBD URI specification) and no path?
+bool is_nbd_uri(std::string_view source);
+// The name of the export in such an address: "web01" of nbd+unix:///web01?socket=/run/nbd; may be
+// empty.
+std::string nbd_export_name(std::string_view uri);
+
+// A qemu-nbd that serves one image to us alone, or somebody else's NBD server, and our connections
+// to it. Connects at once; ends with the object.
 class NbdServer {
  public:
   NbdServer(const std::string& path, std::string_view qemu_format, const NbdServerOptions& options);
+  // Reads from the server at this address. Throws Error(image_io) when it cannot be reached.
+  explicit NbdServer(const std::string& uri);
   ~NbdServer();
   NbdServer(const NbdServer&) = delete;
   NbdServer& operator=(const NbdServer&) = delete;
@@ -52,12 +60,14 @@ class NbdServer {
   class Borrowed;
 
   Handle connect(const std::string& socket_path, const char* meta_context);
+  Handle connect_uri();
+  void use_connections();  // of handles_, of which there is at least one
   std::vector<Extent> map_of(nbd_handle* handle, const char* meta_context, uint64_t offset,
                              uint64_t length) const;
 
   std::string name_;
-  bool writable_;
-  std::unique_ptr<ChildProcess> process_;
+  bool writable_ = false;
+  std::unique_ptr<ChildProcess> process_;  // null: somebody else's server
   uint64_t size_ = 0;
   std::mutex mutex_;
   std::condition_variable returned_;
@@ -70,6 +80,7 @@ class NbdServer {
 class NbdSource : public ImageSource {
  public:
   NbdSource(const std::string& path, std::string_view qemu_format, const NbdServerOptions& options);
+  explicit NbdSource(const std::string& uri);
 
   uint64_t size() const override { return server_->size(); }
   void read(uint64_t offset, std::span<std::byte> into) const override;
@@ -79,7 +90,7 @@ class NbdSource : public ImageSource {
 
  private:
   std::unique_ptr<NbdServer> server_;
-  bool allocation_depth_;
+  bool allocation_depth_ = false;
 };
 
 // What two maps of the same range say together: zero from the first, changed from the second.

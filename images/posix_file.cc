@@ -123,6 +123,12 @@ void sync_directory(const std::filesystem::path& directory) {
   }
 }
 
+void forget_cached(const std::filesystem::path& path) {
+  const FileDescriptor fd = open_file(path, O_RDONLY);
+  // A wish: where the kernel cannot, the bytes come from memory, and are no less right.
+  ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
+}
+
 uint64_t file_size_of(int fd, const std::string& name) {
   struct stat status = {};
   if (::fstat(fd, &status) != 0) {

@@ -44,6 +44,10 @@ void sync_file(int fd, const std::string& name);
 // Makes a rename or a new name in this directory survive a power cut.
 void sync_directory(const std::filesystem::path& directory);
 
+// Asks the kernel to forget what it has of the file, so that the next read comes from the disk.
+// Only what has been synced is forgotten.
+void forget_cached(const std::filesystem::path& path);
+
 // Bytes of a regular file or a block device.
 uint64_t file_size_of(int fd, const std::string& name);
 

@@ -11,6 +11,7 @@
 #include "converter/core/error.h"
 #include "images/formats.h"
 #include "images/image_headers.h"
+#include "images/nbd.h"
 #include "images/raw.h"
 #include "images/source_lock.h"
 
@@ -40,6 +41,14 @@ void require_disk(const std::string& path, const struct stat& status) {
   throw Error(ErrorKind::usage, fmt::format("{} is {}", path, kind));
 }
 
+void require_sectors(const std::string& name, uint64_t size) {
+  if (size == 0 || size % 512 != 0) {
+    throw Error(
+        ErrorKind::image_io,
+        fmt::format("{} holds a disk of {} bytes, which is no number of sectors", name, size));
+  }
+}
+
 std::string lower_case_extension(const std::string& path) {
   std::string extension = std::filesystem::path(path).extension().native();
   std::transform(extension.begin(), extension.end(), extension.begin(),
@@ -64,7 +73,8 @@ std::string_view detect_format(const ImageSource& file, bool block_device) {
     return "vhd";
   }
   for (const ImageFormat& row : image_formats()) {
-    if (row.name != "raw" && !block_device && extension == row.extension) {
+    if (row.name != "raw" && !row.extension.empty() && !block_device &&
+        extension == row.extension) {
       throw Error(ErrorKind::image_io,
                   fmt::format("{} is named as a {} image and is none; copy it again if it was cut "
                               "short, or say --source-format raw if it holds a raw disk",
@@ -99,9 +109,30 @@ std::string_view requested_format(const ImageSource& file, const std::string& na
 
 }  // namespace
 
+namespace {
+
+// Whoever serves it has opened the image, in a format of his choice, and holds its lock.
+Volume probe_nbd(const std::string& id, const std::string& uri, const ProbeOptions& options) {
+  if (options.format != "auto" && options.format != "raw") {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is an NBD server's disk, which is raw: --source-format {} does not "
+                            "fit",
+                            uri, options.format));
+  }
+  const NbdSource disk(uri);
+  require_sectors(uri, disk.size());
+  check_partitions_inside(disk);
+  return {id, uri, "nbd", disk.size()};
+}
+
+}  // namespace
+
 Volume probe_volume(const std::string& id, const std::string& path, const ProbeOptions& options) {
   if (path.empty()) {
     throw Error(ErrorKind::usage, "the name of a source is empty");
+  }
+  if (is_nbd_uri(path)) {
+    return probe_nbd(id, path, options);
   }
   const struct stat status = status_of(path);
   require_disk(path, status);
@@ -125,24 +156,30 @@ Volume probe_volume(const std::string& id, const std::string& path, const ProbeO
                             "convert it to raw or VHDX with the program that made it",
                             path, promised, volume.size));
   }
-  if (volume.size == 0 || volume.size % 512 != 0) {
-    throw Error(ErrorKind::image_io,
-                fmt::format("{} holds a disk of {} bytes, which is no number of sectors", path,
-                            volume.size));
-  }
+  require_sectors(path, volume.size);
   check_partitions_inside(*disk);
   return volume;
 }
 
+namespace {
+
+bool is_same_disk(const std::string& one, const std::string& other) {
+  if (is_nbd_uri(one) || is_nbd_uri(other)) {
+    return one == other;
+  }
+  const struct stat a = status_of(one);
+  const struct stat b = status_of(other);
+  const bool same_device = S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode) && a.st_rdev == b.st_rdev;
+  return same_device || (a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+}
+
+}  // namespace
+
 std::vector<Volume> probe_volumes(const std::vector<std::string>& paths,
                                   const ProbeOptions& options) {
   for (size_t i = 0; i < paths.size(); ++i) {
-    const struct stat one = status_of(paths[i]);
     for (size_t k = 0; k < i; ++k) {
-      const struct stat other = status_of(paths[k]);
-      const bool same_device =
-          S_ISBLK(one.st_mode) && S_ISBLK(other.st_mode) && one.st_rdev == other.st_rdev;
-      if (same_device || (one.st_dev == other.st_dev && one.st_ino == other.st_ino)) {
+      if (is_same_disk(paths[k], paths[i])) {
         throw Error(ErrorKind::usage, fmt::format("{} and {} are the same disk; name each disk of "
                                                   "the machine once",
                                                   paths[k], paths[i]));

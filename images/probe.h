@@ -16,7 +16,7 @@
 namespace rehost {
 
 struct ProbeOptions {
-  std::string format = "auto";  // or raw, qcow2, vmdk, vhd, vhdx, vdi
+  std::string format = "auto";  // or raw, qcow2, vmdk, vhd, vhdx, vdi; NBD servers: auto or raw
   bool allow_backing = false;   // the operator vouches for the files that the image names
 };
 

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "converter/core/error.h"
+#include "images/nbd.h"
 
 namespace rehost {
 namespace {
@@ -177,8 +178,18 @@ void exclude_other_rehosts(int fd, const Volume& volume, const struct stat& stat
 
 }  // namespace
 
-SourceLock::SourceLock(const Volume& volume, SourceUse use)
-    : file_(open_file(volume.path, O_RDONLY)) {
+SourceLock::SourceLock(const Volume& volume, SourceUse use) {
+  if (is_nbd_uri(volume.path)) {
+    if (use == SourceUse::convert_in_place) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} is an NBD server's disk, which is read and never written: convert "
+                              "it with --output, or name the image itself",
+                              volume.path));
+    }
+    enforced_ = false;  // whoever serves it holds the locks there are
+    return;
+  }
+  file_ = open_file(volume.path, O_RDONLY);
   const int fd = file_.get();
   struct stat status = {};
   if (::fstat(fd, &status) != 0) {

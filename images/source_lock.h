@@ -29,7 +29,7 @@ class SourceLock {
   SourceLock(const SourceLock&) = delete;
   SourceLock& operator=(const SourceLock&) = delete;
 
-  // False where the file system knows no locks (some network file systems).
+  // False where the file system knows no locks (some network file systems), and for NBD servers.
   bool enforced() const { return enforced_; }
 
  private:

@@ -32,7 +32,7 @@ class CliTest(unittest.TestCase):
 
     def rehost(self, *words, **options):
         command = [REHOST, *map(str, words)]
-        if words and words[0] in ("inspect", "check", "plan", "convert", "commit", "rollback"):
+        if words and words[0] in ("inspect", "check", "plan", "convert", "commit", "rollback", "manifest", "verify", "apply-delta"):
             command += ["--work-dir", str(self.work)]
         return subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, **options)
 

@@ -95,9 +95,24 @@ TEST(Options, DriversHasActionsOfItsOwn) {
 
 TEST(Options, ConvertWantsOneKindOfOutput) {
   EXPECT_NE(complaint({"convert", "a"}).find("--in-place"), std::string::npos);
-  EXPECT_NE(complaint({"convert", "a", "--in-place", "--output", "d"}).find("either"),
+  EXPECT_NE(complaint({"convert", "a", "--in-place", "--output", "d"}).find("one of"),
             std::string::npos);
+  EXPECT_NE(complaint({"convert", "a", "--in-place", "--format", "vmdk"}).find("--output"),
+            std::string::npos);
+  EXPECT_NE(complaint({"convert", "a", "--output", "d", "--format", "vdi"}).find("list formats"),
+            std::string::npos);
+  EXPECT_NE(complaint({"convert", "a", "b", "--output-disk", "d"}).find("once for each"),
+            std::string::npos);
+  EXPECT_EQ(complaint({"convert", "a", "--output", "d", "--format", "delta"}), "accepted");
   EXPECT_NE(complaint({"plan", "a", "--in-place"}).find("convert"), std::string::npos);
+}
+
+TEST(Options, ManifestsAreOfOneDisk) {
+  EXPECT_NE(complaint({"manifest", "a", "b"}).find("one SOURCE"), std::string::npos);
+  EXPECT_NE(complaint({"verify", "a"}).find("--manifest FILE"), std::string::npos);
+  EXPECT_NE(complaint({"plan", "a", "--manifest", "m"}).find("belongs to"), std::string::npos);
+  EXPECT_NE(complaint({"apply-delta", "a"}).find("DELTA"), std::string::npos);
+  EXPECT_EQ(complaint({"verify", "a", "--manifest", "m", "--json"}), "accepted");
 }
 
 TEST(Options, AbbreviationsAreNoOptions) {

@@ -261,10 +261,10 @@ TEST(Probe, AVmdkWithAParentIsRefused) {
 TEST(Formats, NamesAreUniqueAndQemuNamesAreFound) {
   for (const ImageFormat& row : image_formats()) {
     EXPECT_EQ(find_image_format(row.name), &row);
-    if (row.open_source != nullptr) {
+    if (row.open_source != nullptr && row.name != "nbd") {
       EXPECT_EQ(find_image_format(row.qemu_name), &row);
     }
-    EXPECT_TRUE(row.extension.starts_with('.'));
+    EXPECT_TRUE(row.extension.starts_with('.') || row.open_sink == nullptr);
   }
   EXPECT_EQ(find_image_format("floppy"), nullptr);
   EXPECT_ERROR(ErrorKind::usage, "known are raw", open_sink("floppy", {}));

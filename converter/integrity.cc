@@ -1,0 +1,150 @@
+#include "converter/integrity.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "converter/core/error.h"
+#include "converter/result_paths.h"
+#include "converter/total_progress.h"
+#include "images/delta.h"
+#include "images/posix_file.h"
+#include "images/probe.h"
+
+namespace rehost {
+namespace {
+
+namespace fs = std::filesystem;
+using Sources = std::vector<std::unique_ptr<ImageSource>>;
+
+std::vector<BlockManifest> hash_all(const std::string& phase, const Sources& sources,
+                                    EventSink& events, const std::stop_token& stop) {
+  uint64_t total = 0;
+  for (const std::unique_ptr<ImageSource>& source : sources) {
+    total += data_bytes(*source);
+  }
+  TotalProgress progress(phase, total, events);
+  std::vector<BlockManifest> manifests;
+  for (const std::unique_ptr<ImageSource>& source : sources) {
+    CopyOptions options;
+    options.on_progress = progress.next_disk(data_bytes(*source));
+    options.stop = stop;
+    manifests.push_back(hash_image(*source, options));
+  }
+  return manifests;
+}
+
+// The result as whoever takes it will read it.
+std::unique_ptr<ImageSource> open_result(const Overlay& overlay, const fs::path& image,
+                                         const Options& options) {
+  if (options.in_place) {
+    return open_volume(overlay.volume());
+  }
+  if (options.format == "delta") {
+    return std::make_unique<DeltaSource>(image, open_volume(overlay.volume()));
+  }
+  ProbeOptions probe;
+  probe.format = options.format == "raw" ? "raw" : "auto";  // a guest may write any first sector
+  return open_volume(probe_volume(overlay.volume().id, image.string(), probe));
+}
+
+// An --output-disk may be larger than the disk that was written to it.
+void require_same(const BlockManifest& found, const BlockManifest& wanted, const fs::path& image) {
+  BlockManifest compared = found;
+  if (found.size > wanted.size && wanted.size % kBlockSize == 0) {
+    compared.size = wanted.size;
+    compared.blocks.resize(wanted.blocks.size());
+    compared.zero.resize(wanted.zero.size());
+  }
+  const std::vector<uint64_t> bad = differing_blocks(compared, wanted);
+  if (!bad.empty()) {
+    throw Error(ErrorKind::image_io,
+                fmt::format("{} does not read back as it was written: {} (the disk beneath it "
+                            "cannot be trusted)",
+                            image.string(), describe_blocks(bad)));
+  }
+}
+
+}  // namespace
+
+std::string describe_blocks(const std::vector<uint64_t>& blocks) {
+  constexpr size_t kShown = 8;
+  const auto end = blocks.begin() + static_cast<ptrdiff_t>(std::min(blocks.size(), kShown));
+  return fmt::format("{} of its blocks {}: {}{}", blocks.size(),
+                     blocks.size() == 1 ? "differs" : "differ",
+                     fmt::join(blocks.begin(), end, ", "), end == blocks.end() ? "" : ", ...");
+}
+
+void verify_sources(const std::vector<Volume>& volumes, const Options& options, EventSink& events,
+                    const std::stop_token& stop) {
+  Sources sources;
+  std::vector<BlockManifest> wanted;
+  for (size_t i = 0; i < volumes.size(); ++i) {
+    wanted.push_back(read_manifest(options.source_manifests[i]));
+    sources.push_back(open_volume(volumes[i]));
+    if (wanted[i].size != volumes[i].size) {
+      throw Error(ErrorKind::image_io,
+                  fmt::format("{} has {} bytes and its manifest {} is of a disk of {}: copy it "
+                              "again",
+                              volumes[i].path, volumes[i].size, options.source_manifests[i],
+                              wanted[i].size));
+    }
+  }
+  const std::vector<BlockManifest> found = hash_all("verify-source", sources, events, stop);
+  for (size_t i = 0; i < volumes.size(); ++i) {
+    const std::vector<uint64_t> bad = differing_blocks(found[i], wanted[i]);
+    if (!bad.empty()) {
+      throw Error(ErrorKind::image_io,
+                  fmt::format("{} is not what its manifest {} says: {}; copy it again",
+                              volumes[i].path, options.source_manifests[i], describe_blocks(bad)));
+    }
+  }
+}
+
+std::vector<BlockManifest> hash_results(const std::vector<Overlay>& overlays, EventSink& events,
+                                        const std::stop_token& stop) {
+  Sources sources;
+  for (const Overlay& overlay : overlays) {
+    sources.push_back(overlay.merged());
+  }
+  return hash_all("manifest", sources, events, stop);
+}
+
+void write_manifests(const std::vector<BlockManifest>& manifests, const Options& options,
+                     Report& report) {
+  const std::vector<ResultPaths> paths = result_paths(options);
+  for (size_t i = 0; i < manifests.size(); ++i) {
+    write_manifest(paths[i].manifest, manifests[i]);
+    report.outputs[i].manifest = paths[i].manifest.string();
+    report.outputs[i].manifest_root = to_hex(manifests[i].root());
+  }
+}
+
+void verify_results(const std::vector<Overlay>& overlays,
+                    const std::vector<BlockManifest>& manifests, const Options& options,
+                    EventSink& events, const std::stop_token& stop) {
+  const std::vector<ResultPaths> paths = result_paths(options);
+  Sources results;
+  for (size_t i = 0; i < overlays.size(); ++i) {
+    forget_cached(paths[i].image);
+    results.push_back(open_result(overlays[i], paths[i].image, options));
+  }
+  const std::vector<BlockManifest> found = hash_all("verify", results, events, stop);
+  for (size_t i = 0; i < found.size(); ++i) {
+    try {
+      require_same(found[i], manifests[i], paths[i].image);
+    } catch (const Error&) {
+      std::error_code ignored;
+      if (!options.output.empty()) {
+        for (const ResultPaths& result : paths) {
+          fs::remove(result.image, ignored);
+          fs::remove(result.manifest, ignored);
+        }
+      }
+      throw;
+    }
+  }
+}
+
+}  // namespace rehost
