@@ -95,7 +95,8 @@ DEBIAN13_DRACUT = Recipe(
     base=TRIXIE_DRACUT,
     files=(
         *identity("debian13-dracut"),
-        ("/etc/default/grub", DEFAULT_GRUB.replace("GRUB_DEFAULT=0", "GRUB_DEFAULT=saved")),
+        ("/etc/default/grub", DEFAULT_GRUB.replace("GRUB_DEFAULT=0", "GRUB_DEFAULT=saved")
+         .replace('"quiet"', '""').replace('LINUX=""', 'LINUX="console=ttyS0,38400n8"')),
         ("/etc/dracut.conf.d/10-machine.conf", """\
 # Only what this machine has. The list is what hostonly finds there; in a build chroot it would find the builder's.
 hostonly="yes"
@@ -147,9 +148,11 @@ MENU_FROM_BLS = """\
 #!/bin/sh
 set -e
 . /usr/share/grub/grub-mkconfig_lib
+root=UUID=$GRUB_DEVICE_UUID
+[ "$GRUB_DISABLE_LINUX_UUID" != true ] || root=$GRUB_DEVICE
 cat <<EOF
 if [ -z "\\${kernelopts}" ]; then
-  set kernelopts="root=$GRUB_DEVICE ro $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT"
+  set kernelopts="root=$root ro $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT"
 fi
 EOF
 for entry in $(ls -r /boot/loader/entries/*.conf); do
@@ -168,7 +171,7 @@ BLS_ENTRIES = """\
 chmod 755 /etc/grub.d/10_bls
 chmod 644 /etc/grub.d/10_linux /etc/grub.d/20_linux_xen
 release=$(ls /lib/modules)
-entry=/boot/loader/entries/$(cat /etc/machine-id)-$release
+entry=/boot/loader/entries/debian-$release  # GRUB 2.06 takes a name that begins with a digit for a number
 mkdir -p /boot/loader/entries
 describe() {
   cat <<EOF
@@ -214,7 +217,7 @@ mount /dev/sda1 /
     boot_loader=insist_on("/dev/sda1", "/") + """\
 grub-install --target=i386-pc /dev/sda
 update-grub
-entry=$(cat /etc/machine-id)-$(ls /lib/modules)
+entry=debian-$(ls /lib/modules)
 grub-set-default "$entry"
 grub-editenv - set "kernelopts=root=/dev/sda1 ro quiet "
 grep -q "^menuentry .* --id $entry {" /boot/grub/grub.cfg
