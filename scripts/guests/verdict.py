@@ -23,8 +23,11 @@ SIGNS = [
 ]  # fmt: skip
 SIGNS = [(verdict, re.compile(pattern, re.MULTILINE)) for verdict, pattern in SIGNS]
 
-# systemd in a dracut initramfs waits for the root device without end, and counts: "(1min 40s / no limit)".
-WAITING = re.compile(r"job is running for (?:/dev/|dev-).*\((?:(\d+)h )?(?:(\d+)min ?)?(?:(\d+)s)? / no limit\)")
+# systemd in a dracut initramfs waits for the root device without end, and counts: "A start job is running for
+# /dev/sda2 (1min 40s / no limit)", in Debian 13 "Job dev-sda2.device/start running (1min / no limit)".
+WAITING = re.compile(
+    r"(?:job is running for (?:/dev/|dev-)|Job dev-).*\((?:(\d+)h )?(?:(\d+)min ?)?(?:(\d+)s)? / no limit\)"
+)
 WAITED_ENOUGH = 60
 
 KERNEL_SPEAKS = re.compile(
