@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
 #include <vector>
 
 #include "bootfix/guest_files.h"
@@ -48,8 +50,10 @@ bool is_rule_of(std::string_view rule, std::string_view user) {
 bool has_sudo_rules(std::string_view sudoers) {
   for (const Line& line : split_lines(sudoers)) {
     const std::string_view content = trim(content_of(sudoers, line));
-    const bool include = content.starts_with("#include");  // sudoers(5): no comment
-    if (!content.empty() && (content.front() != '#' || include)) {
+    // sudoers(5): neither #include nor a user by number is a comment.
+    const bool rule = content.starts_with("#include") ||
+                      (content.starts_with('#') && all_digits(content.substr(1, 1)));
+    if (!content.empty() && (content.front() != '#' || rule)) {
       return true;
     }
   }
@@ -58,19 +62,18 @@ bool has_sudo_rules(std::string_view sudoers) {
 
 // The group `name` may go unless it is the primary group of somebody else.
 bool group_is_shared(std::string_view passwd, std::string_view group, std::string_view name) {
+  std::set<std::string_view> numbers;
   for (const Line& line : split_lines(group)) {
     const std::string_view entry = content_of(group, line);
-    if (field_of(entry, 0) != name) {
-      continue;
-    }
-    for (const Line& user_line : split_lines(passwd)) {
-      const std::string_view user = content_of(passwd, user_line);
-      if (field_of(user, 0) != name && field_of(user, 3) == field_of(entry, 2)) {
-        return true;
-      }
+    if (field_of(entry, 0) == name) {
+      numbers.insert(field_of(entry, 2));
     }
   }
-  return false;
+  const std::vector<Line> users = split_lines(passwd);
+  return std::any_of(users.begin(), users.end(), [&](const Line& line) {
+    const std::string_view user = content_of(passwd, line);
+    return field_of(user, 0) != name && numbers.contains(field_of(user, 3));
+  });
 }
 
 void plan_rewrite_of(FixResult& result, const GuestView& guest, std::string_view fix,

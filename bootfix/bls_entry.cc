@@ -14,7 +14,7 @@ namespace rehost {
 namespace {
 
 // blscfg reads no larger files, and nobody has more kernels.
-constexpr uint64_t kMaxEntryBytes = 1u << 20;
+constexpr uint64_t kMaxEntryBytes = 64u << 10;
 constexpr size_t kMaxEntries = 1000;
 
 constexpr std::string_view kSuffix = ".conf";
@@ -171,7 +171,11 @@ std::vector<BlsEntry> read_bls_entries(const GuestView& guest, const GuestPath& 
   std::vector<BlsEntry> entries;
   for (const DirectoryEntry& listed : guest.list(directory)) {
     if (!listed.name.ends_with(kSuffix) || listed.name.front() == '.' ||
-        listed.stat.size > kMaxEntryBytes || entries.size() >= kMaxEntries) {
+        entries.size() >= kMaxEntries) {
+      continue;
+    }
+    const std::optional<FileStat> stat = stat_target(guest, directory / listed.name);
+    if (!stat || stat->size > kMaxEntryBytes) {
       continue;
     }
     std::optional<TextFile> file = read_text_file(guest, directory / listed.name);

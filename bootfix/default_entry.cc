@@ -10,6 +10,7 @@
 #include "bootfix/grub_legacy.h"
 #include "bootfix/grub_menu.h"
 #include "bootfix/grubenv.h"
+#include "bootfix/shell_assignments.h"
 #include "bootfix/text_edits.h"
 
 namespace rehost {
@@ -71,7 +72,11 @@ std::optional<FileChange> change_menu(const GuestView& guest, const GuestPath& m
 void change_grub_defaults(const GuestView& guest, const std::string& name,
                           std::vector<FileChange>& changes) {
   GrubDefaults defaults = GrubDefaults::read(guest);
-  if (defaults.empty() || defaults.value("GRUB_DEFAULT") == "saved") {
+  const auto readable = [](const GrubDefaults::SettingsFile& file) {
+    return all_closed(parse_shell_assignments(file.content));
+  };
+  if (defaults.empty() || defaults.value("GRUB_DEFAULT") == "saved" ||
+      !std::all_of(defaults.files().begin(), defaults.files().end(), readable)) {
     return;
   }
   defaults.set("GRUB_DEFAULT", name);

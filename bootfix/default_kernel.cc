@@ -66,14 +66,17 @@ std::optional<size_t> entry_for(const GuestView& guest, const Inspection& inspec
 }
 
 // The newest of the fittest that the menu offers; debug kernels only where there is nothing else.
+// One whose initramfs is gone (a full /boot) takes the place of none that has its own.
 const KernelImage* best_kernel(const GuestView& guest, const Inspection& inspection,
-                               const Target& target, const BootConfig& config) {
+                               const Target& target, const BootConfig& config,
+                               const KernelImage* now) {
   const KernelImage* best = nullptr;
   const auto rank = [&](const KernelImage& kernel) {
     return std::pair(fitness(&kernel, false, target), !is_debug(kernel));
   };
   for (const KernelImage& kernel : inspection.kernels) {  // newest first
-    if (entry_for(guest, inspection, config, kernel) &&
+    const bool complete = kernel.initramfs || now == nullptr || !now->initramfs;
+    if (complete && entry_for(guest, inspection, config, kernel) &&
         (best == nullptr || rank(*best) < rank(kernel))) {
       best = &kernel;
     }
@@ -119,7 +122,7 @@ const KernelImage* wanted_kernel(FixResult& result, const GuestView& guest,
     return nullptr;  // another system's, or cannot tell: check says so
   }
   const Fitness fit = fitness(now, entry->under_xen, target);
-  const KernelImage* best = best_kernel(guest, inspection, target, config);
+  const KernelImage* best = best_kernel(guest, inspection, target, config, now);
   const bool better = best != nullptr && fit < fitness(best, false, target);
   if (target.default_kernel != kKeep && better) {
     warn(result, "default-kernel-changed", now == nullptr ? entry->title : now->release,

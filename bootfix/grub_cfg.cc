@@ -32,10 +32,11 @@ void add_search(std::string_view text, const GrubScript& script, const GrubKerne
                 const Inspection& inspection, TextEdits& edits) {
   const ScriptCommand* set_root = nullptr;
   for (const ScriptCommand& command : script.commands) {
-    if (menuentry_around(script, command) != line.block) {
+    const std::string& name = command.words.front().text;
+    const bool matters = name == "set" || name == "search" || name.starts_with("search.");
+    if (!matters || menuentry_around(script, command) != line.block) {
       continue;
     }
-    const std::string& name = command.words.front().text;
     if (name == "search" || name.starts_with("search.")) {
       return;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 namespace rehost {
 namespace {
@@ -80,6 +81,23 @@ std::string step_of(const MenuItem& item) {
   return step;
 }
 
+// grubby copies an entry with its id. GRUB finds the first of them by it; the others go by title.
+class KnownIds {
+ public:
+  // The item without an id that an earlier one of the same menu has.
+  MenuItem telling(const GrubScript& script, MenuItem item) {
+    const auto [first, is_new] =
+        first_.try_emplace({script.blocks[item.block].parent, item.id}, item.block);
+    if (!is_new && first->second != item.block) {
+      item.id.clear();
+    }
+    return item;
+  }
+
+ private:
+  std::map<std::pair<std::optional<size_t>, std::string>, size_t> first_;
+};
+
 BootEntry entry_of(const GrubScript& script, const MenuItem& item) {
   BootEntry entry;
   entry.title = item.title;
@@ -99,7 +117,8 @@ std::vector<MenuItem> items_in(const GrubScript& script, std::optional<size_t> m
   std::vector<MenuItem> items;
   for (size_t block = 0; block < script.blocks.size(); ++block) {
     std::optional<MenuItem> item = menu_item(script, block);
-    if (!item) {
+    // SUSE's 00_header writes a menu that is shown only when a snapshot is booted.
+    if (!item || (item->is_submenu && item->title.find("$snapshot_num") != std::string::npos)) {
       continue;
     }
     const auto around = item_around(script, script.blocks[block].parent);
@@ -144,7 +163,11 @@ const MenuItem* chosen_item(const std::vector<MenuItem>& items, const std::strin
 // The block of the entry that `setting` means, following it into submenus.
 std::optional<size_t> default_block(const GrubScript& script, const std::string& setting) {
   std::optional<size_t> menu;
+  int depth = 0;
   for (const std::string& part : split_menu_path(setting)) {
+    if (++depth > kMaxDepth) {
+      return std::nullopt;
+    }
     const std::vector<MenuItem> items = items_in(script, menu);
     const MenuItem* item = chosen_item(items, part);
     if (item == nullptr && !menu && !items.empty()) {
@@ -180,10 +203,15 @@ std::optional<size_t> line_with_title(const std::vector<GrubKernelLine>& lines,
 
 std::vector<GrubKernelLine> kernel_lines(std::string_view text, const GrubScript& script) {
   std::vector<GrubKernelLine> lines;
+  KnownIds known;
   size_t counted = 0;
   int number = 1;
   for (const ScriptCommand& command : script.commands) {
-    const auto item = item_around(script, command.block);
+    const std::string& name = command.words.front().text;
+    if (!is_kernel_command(name) && !is_initrd_command(name)) {
+      continue;
+    }
+    auto item = item_around(script, command.block);
     if (!item || item->is_submenu || lines.size() >= kMaxEntries) {
       continue;
     }
@@ -196,7 +224,7 @@ std::vector<GrubKernelLine> kernel_lines(std::string_view text, const GrubScript
                           .line = number,
                           .arguments_begin = command.words[1].end,
                           .arguments_end = command.end(),
-                          .entry = entry_of(script, *item)};
+                          .entry = entry_of(script, known.telling(script, *item))};
       line.entry.kernel = command.words[1].text;
       line.entry.arguments =
           text.substr(line.arguments_begin, line.arguments_end - line.arguments_begin);

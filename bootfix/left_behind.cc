@@ -99,7 +99,9 @@ constexpr std::string_view kNutanixServices[] = {
 // Support's gather script lists the units: aws-replication-agent, -run-migration-scripts, -tailer,
 // -update-volumes. The module is aws-replication-driver.ko.
 constexpr std::string_view kAwsReplicationHome[] = {"/var/lib/aws-replication-agent"};
-constexpr std::string_view kAwsReplicationNames[] = {"*aws-replication*", "*aws_replication*"};
+constexpr std::string_view kAwsReplicationNames[] = {"aws-replication*", "aws_replication*",
+                                                     "[SK][0-9][0-9]aws-replication*",
+                                                     "[0-9][0-9]-aws-replication*"};
 
 // The log of its removal names the services ce-agent and ce-convert and the module CE_AgentDriver.
 // "*ce-agent*" would be somebody's device-agent.
@@ -209,6 +211,11 @@ bool is_kept(const Target& target, std::string_view name) {
 void plan_rewrites(FixResult& result, const GuestView& guest, const LeftBehind& row) {
   for (const TextRule& rule : row.rewritten) {
     for (const GuestPath& path : matching_entries(guest, rule.path)) {
+      // Somebody's blocklist in /etc/hosts may be larger than any text we read, and is not ours.
+      const std::optional<FileStat> stat = stat_target(guest, path);
+      if (!stat || stat->size > kMaxTextBytes) {
+        continue;
+      }
       if (const std::optional<TextFile> file = read_text_file(guest, path)) {
         plan_rewrite(result, row.fix, *file, rule.rewrite(file->content), rule.reason);
       }

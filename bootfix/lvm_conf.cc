@@ -29,7 +29,7 @@ class Scanner {
       return false;
     }
     const char c = text_[token_.begin];
-    if (c == '"') {
+    if (is_quote(c)) {
       token_.end = end_of_string(token_.begin);
     } else {
       do {
@@ -40,7 +40,7 @@ class Scanner {
   }
 
   std::string_view text() const { return text_.substr(token_.begin, token_.end - token_.begin); }
-  bool is_string() const { return text_[token_.begin] == '"'; }
+  bool is_string() const { return is_quote(text_[token_.begin]); }
   const Field& place() const { return token_; }
   int line() const { return line_; }
 
@@ -60,11 +60,14 @@ class Scanner {
   }
 
   // Behind the closing quote, or at the end of a line that has none.
+  // LVM takes single quotes too, and knows no escapes in them.
+  static bool is_quote(char c) { return c == '"' || c == '\''; }
   size_t end_of_string(size_t at) const {
+    const char quote = text_[at];
     for (++at; at < text_.size() && text_[at] != '\n'; ++at) {
-      if (text_[at] == '\\' && at + 1 < text_.size() && text_[at + 1] != '\n') {
+      if (quote == '"' && text_[at] == '\\' && at + 1 < text_.size() && text_[at + 1] != '\n') {
         ++at;
-      } else if (text_[at] == '"') {
+      } else if (text_[at] == quote) {
         return at + 1;
       }
     }
@@ -77,8 +80,9 @@ class Scanner {
 };
 
 std::string without_quotes(std::string_view string) {
+  const char quote = string.front();
   string.remove_prefix(1);
-  if (string.ends_with('"')) {
+  if (string.ends_with(quote)) {
     string.remove_suffix(1);
   }
   return std::string(string);

@@ -172,8 +172,11 @@ void free_array_of_devices(const GuestPath& file, const MdadmLine& line,
     return;
   }
   if (tag_of(line, "uuid") || tag_of(line, "name")) {
-    const MdadmLine::Word& before = *(devices - 1);  // the tag is never the first word
-    edits.remove(before.place.end, devices->place.end);
+    // The array's own name may be left out, and then this tag may stand first.
+    const bool first = devices == &line.words.front();
+    const bool alone = line.words.size() == 1;
+    edits.remove(first ? devices->place.begin : (devices - 1)->place.end,
+                 first && !alone ? (devices + 1)->place.begin : devices->place.end);
     return;
   }
   if (const MdArray* array = array_called(inspection, line); array != nullptr) {

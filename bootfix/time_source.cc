@@ -8,7 +8,7 @@
 namespace rehost {
 namespace {
 
-constexpr std::string_view kOldClocks[] = {"/dev/ptp_hyperv", "/dev/ptp_vmw"};
+constexpr std::string_view kOldClocks[] = {"/dev/ptp_hyperv", "/dev/ptp_vmw", "/dev/ptp_kvm"};
 constexpr std::string_view kOldServers[] = {"metadata.google.internal", "169.254.169.254"};
 // EC2 User Guide, "Set the time reference on your EC2 instance to use the local Amazon Time Sync
 // Service".

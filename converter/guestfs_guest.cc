@@ -380,7 +380,11 @@ ProbedDevices GuestfsGuest::probe() {
     const OwnedList arrays(guestfs_list_md_devices(g));
     add_all(arrays.get());
     for (const std::string& array : strings_of(arrays.get())) {
-      found.arrays.push_back(probe_array(array));
+      // Members that could not be put together are no array that a file system is on.
+      MdArray probed = probe_array(array);
+      if (!probed.members.empty()) {
+        found.arrays.push_back(std::move(probed));
+      }
     }
   }
   if (any_is("LVM2_member")) {

@@ -21,7 +21,8 @@ bool is_lvm_filter(std::string_view line) {
     return true;
   }
   for (size_t at = 0; at + 2 < line.size(); ++at) {
-    const bool verdict = line[at] == '"' && (line[at + 1] == 'a' || line[at + 1] == 'r');
+    const bool verdict =
+        (line[at] == '"' || line[at] == '\'') && (line[at + 1] == 'a' || line[at + 1] == 'r');
     if (verdict && std::isalnum(static_cast<unsigned char>(line[at + 2])) == 0) {
       return true;
     }

@@ -149,7 +149,7 @@ std::optional<ModuleFamily> module_family(const GuestView& guest, const KernelIm
       break;
     }
     const auto module = read_kernel_module(guest, kernel.modules_directory / record.path);
-    if (module && !module->vermagic.empty()) {
+    if (module && !module->vermagic.empty() && is_module_file(record.path)) {
       return ModuleFamily{module->vermagic, module->architecture,
                           record.path.substr(record.path.rfind(".ko"))};
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "drivers/copied_settings.h"
 #include "drivers/driver_bundle_plan.h"
 #include "drivers/initramfs_config.h"
 #include "drivers/initramfs_plan.h"
@@ -111,7 +112,10 @@ void plan_image(FixResult& result, const GuestView& guest, const KernelImage& ke
   }
   const Initramfs* image = drivers.initramfs ? &*drivers.initramfs : nullptr;
   const StrategyChoice choice = choose_strategy(image, target.initramfs);
-  std::string reason = "it waits for a resume device that EC2 does not have";
+  const bool hides_disks = image != nullptr && !stale_copies(guest, *image).empty();
+  std::string reason = hides_disks
+                           ? "its copy of the LVM or md configuration hides the disks of EC2"
+                           : "it waits for a resume device that EC2 does not have";
   if (lacks_nvme) {
     reason = fmt::format("kernel {} needs nvme in it to reach the disks of a Nitro instance",
                          kernel.release);
@@ -121,7 +125,7 @@ void plan_image(FixResult& result, const GuestView& guest, const KernelImage& ke
   }
   reason += "; " + choice.reason;
   if (choice.strategy == InitramfsStrategy::rebuild) {
-    if (!lacks_nvme && outdated == nullptr) {
+    if (!lacks_nvme && outdated == nullptr && !hides_disks) {
       return;  // half a minute of waiting is no reason to run the guest's own tool
     }
     plan_rebuild(result, guest, kernel, std::move(reason));

@@ -127,7 +127,7 @@ class Addition {
       std::string path = module->path;
       // Where the image's own modules are unpacked, the libraries to unpack others may not be in
       // it.
-      if (inside_.only_plain && !path.ends_with(".ko")) {
+      if (inside_.only_plain && is_module_file(path) && !path.ends_with(".ko")) {
         bytes = unpack_module(*bytes);
         path.resize(path.rfind(".ko") + 3);
       }

@@ -79,6 +79,25 @@ TEST(GrubMenu, AnEntryThatIsNotThereFallsBackOnTheFirst) {
   EXPECT_EQ(default_title("set default='gone'\n" + kMenu), "first");
 }
 
+// CentOS 7: grubby copies an entry with its id, and GRUB takes the first that has it.
+TEST(GrubMenu, AnIdThatAnotherEntryHasIsNoName) {
+  const std::string cfg = entry("new", "copied") + entry("old", "copied");
+  const std::vector<GrubKernelLine> lines = kernel_lines(cfg, parse_grub_script(cfg));
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].entry.default_name, "copied");
+  EXPECT_EQ(lines[1].entry.default_name, "old");
+  EXPECT_EQ(default_title("set default=\"old\"\n" + cfg), "old");
+}
+
+// 00_header of SUSE: shown only when a snapshot is booted.
+TEST(GrubMenu, TheMenuOfABootedSnapshotDoesNotCount) {
+  const std::string snapshot =
+      "if [ -n \"$extra_cmdline\" ]; then\nsubmenu \"Bootable snapshot #$snapshot_num\" {\n"
+      "menuentry \"If OK, run 'snapper rollback'\" { true; }\n}\nfi\n";
+  EXPECT_EQ(default_title(snapshot + kMenu), "first");
+  EXPECT_EQ(default_title("set default=\"1>1\"\n" + snapshot + kMenu), "old");
+}
+
 TEST(GrubMenu, ADefaultThatStartsNoLinuxHasNoKernel) {
   EXPECT_EQ(default_title("set default=3\n" + kMenu), "(none)");
 }

@@ -48,6 +48,12 @@ TEST(LvmConf, EveryFilterIsLookedAt) {
             "devices { global_filter = [ \"a|^/dev/nvme|\", \"r|.*|\" ] }");
 }
 
+// lvmconfig(8) reads them like the others.
+TEST(LvmConf, SingleQuotesAreQuotesToo) {
+  EXPECT_EQ(fixed("filter = [ 'a|^/dev/sda#|', 'r|.*|' ]\n"),
+            "filter = [ \"a|^/dev/nvme|\", 'a|^/dev/sda#|', 'r|.*|' ]\n");
+}
+
 TEST(LvmConf, AListMayHaveSeveralLines) {
   EXPECT_EQ(fixed("filter = [\n  # the system disk\n  \"a|sda|\",\n  \"r|.*|\"\n]\n"),
             "filter = [\n  # the system disk\n  \"a|^/dev/nvme|\", \"a|sda|\",\n  \"r|.*|\"\n]\n");

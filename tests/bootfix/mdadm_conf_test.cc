@@ -118,6 +118,11 @@ TEST(MdadmConf, MembersByNameBecomeTheUuidWhereNothingElseTellsTheArray) {
             "ARRAY /dev/md0 UUID=a5b0c7d1:11e2f304:9d8c7b6a:00000000\n");
 }
 
+// mdadm.conf(5): the words of an ARRAY line come in any order, and the array's name may be missing.
+TEST(MdadmConf, MembersByNameMayBeTheFirstWord) {
+  EXPECT_EQ(fixed("ARRAY devices=/dev/sda1,/dev/sdb1 UUID=1:2\n"), "ARRAY UUID=1:2\n");
+}
+
 TEST(MdadmConf, AnArrayThatOnlyNamesTellIsAWarning) {
   MemoryGuest guest;
   guest.add_file("/etc/mdadm.conf", "ARRAY /dev/md7 devices=/dev/sdc1,/dev/sdd1\n");
