@@ -114,8 +114,7 @@ std::vector<ResultPaths> result_paths(const Options& options) {
     for (const fs::path& path : {paths.image, paths.manifest}) {
       if (!seen.insert(path).second) {
         throw Error(ErrorKind::usage,
-                    fmt::format("two results would be written to {}: give the sources different "
-                                "names",
+                    fmt::format("two sources would be written to {}: give them different names",
                                 path.string()));
       }
     }
