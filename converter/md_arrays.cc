@@ -20,6 +20,7 @@ std::string place_of(const Inspection& inspection, const DeviceName& device) {
 
 std::string places_of(const Inspection& inspection, const std::vector<DeviceName>& devices) {
   std::vector<std::string> places;
+  places.reserve(devices.size());
   for (const DeviceName& device : devices) {
     places.push_back(place_of(inspection, device));
   }

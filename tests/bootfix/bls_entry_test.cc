@@ -11,6 +11,7 @@ using testing::bls_path;
 
 std::vector<std::string> ids(const std::vector<BlsEntry>& entries) {
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const BlsEntry& entry : entries) {
     names.push_back(entry.id);
   }

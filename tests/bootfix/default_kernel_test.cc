@@ -251,10 +251,11 @@ TEST(DefaultKernel, OfSystemdBootIsInLoaderConf) {
   inspection.firmware = Firmware::uefi;
   inspection.kernels.clear();
   for (const std::string release : {"6.1.0-10-cloud-amd64", "6.1.0-9-amd64"}) {
-    guest.add_file("/boot/efi/tok/" + release + "/linux", "kernel");
-    guest.add_file("/boot/efi/loader/entries/tok-" + release + ".conf",
-                   "title Debian\nversion " + release + "\noptions root=UUID=x\nlinux /tok/" +
-                       release + "/linux\n");
+    const std::string kernel = "/tok/" + release + "/linux";
+    std::string entry = "title Debian\nversion " + release;
+    entry += "\noptions root=UUID=x\nlinux " + kernel + "\n";
+    guest.add_file("/boot/efi" + kernel, "kernel");
+    guest.add_file("/boot/efi/loader/entries/tok-" + release + ".conf", entry);
     inspection.kernels.push_back(testing::kernel_of(release));
     inspection.kernels.back().vmlinuz = GuestPath("/boot/efi/tok/" + release + "/linux");
   }

@@ -75,7 +75,7 @@ TEST(LeftBehind, AGuestWithNoneOfItPlansNothing) {
 
 // The unit names of each home, as their packages have them.
 TEST(LeftBehind, EveryHomeIsKnownByItsUnits) {
-  const std::pair<const char*, const char*> kUnits[] = {
+  const std::pair<const char*, const char*> units[] = {
       {"left-behind-vmware", "open-vm-tools.service"},  // Debian
       {"left-behind-vmware", "vmtoolsd.service"},       // Red Hat, SUSE
       {"left-behind-vmware", "vgauthd.service"},        // Red Hat
@@ -95,12 +95,13 @@ TEST(LeftBehind, EveryHomeIsKnownByItsUnits) {
       {"left-behind-azure", "walinuxagent.service"},  // Debian, Ubuntu
       {"left-behind-azure", "waagent.service"},       // the others
   };
-  for (const auto& [fix, unit] : kUnits) {
+  for (const auto& [fix, unit] : units) {
     MemoryGuest guest = systemd_guest();
     add_enabled_unit(guest, unit);
     EXPECT_EQ(fixes_planned(guest), std::set<std::string>{fix}) << unit;
-    const auto row = std::find_if(left_behind_fixes().begin(), left_behind_fixes().end(),
-                                  [&](const Fix& f) { return f.name == fix; });
+    const auto row =
+        std::find_if(left_behind_fixes().begin(), left_behind_fixes().end(),
+                     [name = std::string_view(fix)](const Fix& f) { return f.name == name; });
     ASSERT_NE(row, left_behind_fixes().end()) << fix;
     testing::expect_plan_laws(guest, Inspection{}, Target{}, std::span(&*row, 1));
     const MemoryGuest after =
