@@ -161,7 +161,7 @@ std::string table_text(const std::string& table) {
     out = left_behind_text();
   } else if (table == "distros") {
     for (const Distro& distro : distros()) {
-      out += fmt::format("{:<12} {:<24} from {:<8} tested: {}\n", distro.id, distro.name,
+      out += fmt::format("{:<20} {:<29} from {:<8} tested: {}\n", distro.id, distro.name,
                          distro.minimum.empty() ? "any" : distro.minimum, distro.tested);
     }
   } else if (table == "formats") {
