@@ -1,5 +1,5 @@
-// Disks behind NBD: foreign formats and overlays, read and written through a qemu-nbd of our own (no
-// format parsers here), and disks that somebody else serves.
+// Disks behind NBD: foreign formats and overlays, read and written through a qemu-nbd of our own
+// (no format parsers here), and disks that somebody else serves.
 #pragma once
 
 #include <condition_variable>
@@ -22,7 +22,8 @@ struct NbdServerOptions {
   unsigned connections = 4;
 };
 
-// Is it the address of an NBD server (nbd:// or nbd+unix://, the NBD URI specification) and no path?
+// Is it the address of an NBD server (nbd:// or nbd+unix://, the NBD URI specification) and no
+// path?
 bool is_nbd_uri(std::string_view source);
 // The name of the export in such an address: "web01" of nbd+unix:///web01?socket=/run/nbd; may be
 // empty.

@@ -79,9 +79,8 @@ Overlay::Overlay(const Volume& volume, const std::filesystem::path& work_directo
   path_ = (directory / (volume.id + ".overlay.qcow2")).native();
   // --size and -u: the volume has been probed already, and nothing shall look into it again to
   // guess.
-  const std::string beneath = is_nbd_uri(volume.path)
-                                  ? volume.path
-                                  : std::filesystem::absolute(volume.path).native();
+  const std::string beneath =
+      is_nbd_uri(volume.path) ? volume.path : std::filesystem::absolute(volume.path).native();
   const CommandOutput made = run_command(
       {"qemu-img", "create", "-q", "-u", "-f", "qcow2", "-o", "cluster_size=64k", "-b", beneath,
        "-F", std::string(format->qemu_name), path_, std::to_string(volume.size)});

@@ -181,10 +181,11 @@ void exclude_other_rehosts(int fd, const Volume& volume, const struct stat& stat
 SourceLock::SourceLock(const Volume& volume, SourceUse use) {
   if (is_nbd_uri(volume.path)) {
     if (use == SourceUse::convert_in_place) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("{} is an NBD server's disk, which is read and never written: convert "
-                              "it with --output, or name the image itself",
-                              volume.path));
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("{} is an NBD server's disk, which is read and never written: convert "
+                      "it with --output, or name the image itself",
+                      volume.path));
     }
     enforced_ = false;  // whoever serves it holds the locks there are
     return;

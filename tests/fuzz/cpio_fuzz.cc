@@ -12,11 +12,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       cpio_content(bytes, archive, entry);
     }
     require(splice_cpio(bytes, archive, {}, {}) == bytes, "adding nothing changes nothing");
-    const ArchiveEntry added{.path = "lib/rehost/added", .mode = kRegularFile | 0644, .content = "x"};
+    const ArchiveEntry added{
+        .path = "lib/rehost/added", .mode = kRegularFile | 0644, .content = "x"};
     const std::string changed = splice_cpio(bytes, archive, {}, {&added, 1});
     const CpioArchive again = parse_cpio(changed);
     require(again.entries.size() == archive.entries.size() + 1, "one entry more");
-    require(cpio_content(changed, again, again.entries.back()) == "x", "which holds what it should");
+    require(cpio_content(changed, again, again.entries.back()) == "x",
+            "which holds what it should");
   } catch (const Error&) {
     find_cpio(bytes, 0);
   }
