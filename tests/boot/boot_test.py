@@ -135,7 +135,10 @@ def boot(disks, expectation, verdict, *options):
         answer = json.loads(result.stdout)
     except json.JSONDecodeError:
         answer = {"verdict": "nothing", "seconds": 0}
-    check(result.returncode == 0, f"verdict {answer['verdict']} after {answer['seconds']:.0f} s, wanted {verdict}")
+    fine = result.returncode == 0
+    check(fine, f"verdict {answer['verdict']} after {answer['seconds']:.0f} s, wanted {verdict}")
+    for line in [] if fine else answer.get("last_words", []):
+        print("    |", line)
     return answer
 
 
