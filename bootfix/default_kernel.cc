@@ -100,47 +100,73 @@ std::string what_it_lacks(const KernelImage& kernel, const Target& target) {
                            fmt::join(lacking_drivers(kernel, target), " and no "));
 }
 
-// The kernel to start instead of the default; nullptr: leave it as it is.
-const KernelImage* wanted_kernel(FixResult& result, const GuestView& guest,
-                                 const Inspection& inspection, const Target& target,
-                                 const BootConfig& config) {
+void warn_if_unfit(FixResult& result, const KernelImage& kernel, const Target& target,
+                   std::string_view how, std::string_view why) {
+  if (!lacking_drivers(kernel, target).empty() || is_paravirtual_only(kernel)) {
+    warn(result, "default-kernel-unfit", kernel.release,
+         fmt::format("kernel {}, {}, {}; {}", kernel.release, how, what_it_lacks(kernel, target),
+                     why));
+  }
+}
+
+constexpr std::string_view kByDefault = "which the boot loader starts by default";
+
+// What to start instead of the default, and the warning that goes with it once that is done.
+struct WantedKernel {
+  const KernelImage* kernel = nullptr;
+  std::optional<Warning> warning;
+};
+
+WantedKernel asked_kernel(FixResult& result, const Inspection& inspection, const Target& target,
+                          const KernelImage* now) {
+  for (const KernelImage& kernel : inspection.kernels) {
+    if (kernel.release == target.default_kernel) {
+      warn_if_unfit(result, kernel, target, "which --default-kernel names",
+                    "it was asked for all the same");
+      return {&kernel == now ? nullptr : &kernel, std::nullopt};
+    }
+  }
+  warn(result, "default-kernel-unknown", target.default_kernel,
+       fmt::format("--default-kernel {}: the guest has no such kernel, so its own default stays",
+                   target.default_kernel));
+  if (now != nullptr) {
+    warn_if_unfit(result, *now, target, kByDefault,
+                  "it was left, as no kernel was found to take its place");
+  }
+  return {};
+}
+
+// The kernel to start instead of the default; none: leave it as it is.
+WantedKernel wanted_kernel(FixResult& result, const GuestView& guest, const Inspection& inspection,
+                           const Target& target, const BootConfig& config) {
   const BootEntry* entry = default_entry_of(config);
   const KernelImage* now = entry == nullptr ? nullptr : kernel_of_entry(guest, inspection, *entry);
   if (!target.default_kernel.empty() && target.default_kernel != kKeep) {
-    for (const KernelImage& kernel : inspection.kernels) {
-      if (kernel.release == target.default_kernel) {
-        return &kernel == now ? nullptr : &kernel;
-      }
-    }
-    warn(result, "default-kernel-unknown", target.default_kernel,
-         fmt::format("--default-kernel {}: the guest has no such kernel, so its own default stays",
-                     target.default_kernel));
-    return nullptr;
+    return asked_kernel(result, inspection, target, now);
   }
   const bool rescue = entry != nullptr && is_rescue_or_kdump(entry->kernel);
   if (entry == nullptr || (now == nullptr && !rescue)) {
-    return nullptr;  // another system's, or cannot tell: check says so
+    return {};  // another system's, or cannot tell: check says so
   }
   const Fitness fit = fitness(now, entry->under_xen, target);
   const KernelImage* best = best_kernel(guest, inspection, target, config, now);
   const bool better = best != nullptr && fit < fitness(best, false, target);
   if (target.default_kernel != kKeep && better) {
-    warn(result, "default-kernel-changed", now == nullptr ? entry->title : now->release,
-         fmt::format("{}, which the boot loader starts by default, {}: it starts {} now",
-                     now == nullptr ? entry->kernel : "kernel " + now->release,
-                     now == nullptr     ? "is a rescue image"
-                     : entry->under_xen ? "runs under a Xen hypervisor"
-                                        : what_it_lacks(*now, target),
-                     best->release));
-    return best;
+    const std::string subject = now == nullptr ? entry->title : now->release;
+    return {best, Warning{"default-kernel-changed", subject,
+                          fmt::format("{}, {}, {}: it starts {} now",
+                                      now == nullptr ? entry->kernel : "kernel " + now->release,
+                                      kByDefault,
+                                      now == nullptr     ? "is a rescue image"
+                                      : entry->under_xen ? "runs under a Xen hypervisor"
+                                                         : what_it_lacks(*now, target),
+                                      best->release)}};
   }
-  if (now != nullptr && (!lacking_drivers(*now, target).empty() || is_paravirtual_only(*now))) {
-    warn(result, "default-kernel-unfit", now->release,
-         fmt::format("kernel {}, which the boot loader starts by default, {}; {}", now->release,
-                     what_it_lacks(*now, target),
-                     better ? "it was kept, as asked" : "no other installed kernel does better"));
+  if (now != nullptr) {
+    warn_if_unfit(result, *now, target, kByDefault,
+                  better ? "it was kept, as asked" : "no other installed kernel does better");
   }
-  return nullptr;
+  return {};
 }
 
 // /etc/sysconfig/kernel of Red Hat and Oracle: with UPDATEDEFAULT=yes the next kernel of this
@@ -224,11 +250,17 @@ FixResult plan_default_kernel(const GuestView& guest, const Inspection& inspecti
   warn_of_flavours(result, inspection);
   const std::optional<BootConfig> config = read_boot_config(guest, inspection.firmware);
   if (!config) {
+    if (!target.default_kernel.empty() && target.default_kernel != kKeep) {
+      warn(result, "default-kernel-not-set", target.default_kernel,
+           fmt::format("--default-kernel {}: no boot menu was found that could name it",
+                       target.default_kernel));
+    }
     return result;
   }
   std::vector<FileChange> changes;
   std::string reason = "a choice for one start of the old machine does not move with it";
-  if (const KernelImage* kernel = wanted_kernel(result, guest, inspection, target, *config)) {
+  const WantedKernel wanted = wanted_kernel(result, guest, inspection, target, *config);
+  if (const KernelImage* kernel = wanted.kernel) {
     const PickEntry pick = [&](const BootConfig& menu) {
       return entry_for(guest, inspection, menu, *kernel);
     };
@@ -236,9 +268,13 @@ FixResult plan_default_kernel(const GuestView& guest, const Inspection& inspecti
       changes = std::move(*set);
       change_default_package(guest, *kernel, changes);
       reason = fmt::format("kernel {} is to be started by default", kernel->release);
+      if (wanted.warning) {
+        result.warnings.push_back(*wanted.warning);
+      }
     } else {
       warn(result, "default-kernel-not-set", kernel->release,
-           fmt::format("{} has no entry for kernel {} that could be made its default",
+           fmt::format("{} has no entry for kernel {} that could be made its default: the boot "
+                       "loader starts what it started before",
                        config->file.str(), kernel->release));
     }
   }

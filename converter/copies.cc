@@ -76,6 +76,7 @@ void write_deltas(const std::vector<Overlay>& overlays, const Options& options, 
   const std::vector<ResultPaths> paths = result_paths(options);
   const std::vector<std::unique_ptr<ImageSource>> disks = merged_disks(overlays);
   std::vector<uint64_t> touched;
+  touched.reserve(disks.size());
   for (const std::unique_ptr<ImageSource>& disk : disks) {
     touched.push_back(changed_blocks(*disk).size() * kBlockSize);
   }

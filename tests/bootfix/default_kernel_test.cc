@@ -162,6 +162,36 @@ TEST(DefaultKernel, IsTheOperatorsChoice) {
             std::vector<std::string>{"default-kernel-unknown"});
 }
 
+TEST(DefaultKernel, AnUnfitOneIsNeverTheDefaultInSilence) {
+  const Inspection inspection = ubuntu_inspection();
+  const std::vector<std::string> unfit = {"default-kernel-unfit"};
+  EXPECT_EQ(warnings_of(ubuntu(), inspection, kKvm), unfit);
+  EXPECT_EQ(warnings_of(ubuntu(), inspection, "9.9"),
+            (std::vector<std::string>{"default-kernel-unknown", "default-kernel-unfit"}));
+  Inspection both = inspection;
+  both.kernels[1].lacking_drivers = {"ena"};
+  EXPECT_EQ(warnings_of(ubuntu(), both, kGeneric), unfit);
+}
+
+TEST(DefaultKernel, TheOperatorsChoiceWithoutAMenuIsAWarning) {
+  MemoryGuest guest = ubuntu();
+  guest.remove(GuestPath("/boot/grub/grub.cfg"));
+  EXPECT_EQ(warnings_of(guest, ubuntu_inspection(), kGeneric),
+            std::vector<std::string>{"default-kernel-not-set"});
+  EXPECT_TRUE(warnings_of(guest, ubuntu_inspection()).empty());
+}
+
+TEST(DefaultKernel, WhatCouldNotBeSetIsNotCalledChanged) {
+  // A name that no line of a menu can hold.
+  MemoryGuest guest = ubuntu();
+  std::string menu = file_of(guest, "/boot/grub/grub.cfg");
+  const std::string id = "'gnulinux-" + kGeneric + "-advanced-9a1a'";
+  menu.replace(menu.find(id), id.size(), "\"it's\"");
+  guest.add_file("/boot/grub/grub.cfg", menu);
+  EXPECT_EQ(warnings_of(guest, ubuntu_inspection()),
+            std::vector<std::string>{"default-kernel-not-set"});
+}
+
 TEST(DefaultKernel, OfBlsIsSavedInGrubenv) {
   Inspection inspection = rhel8_inspection();
   inspection.kernels[0].lacking_drivers = {"ena"};
