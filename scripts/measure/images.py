@@ -1,0 +1,135 @@
+"""The data plane alone, against qemu-img and nbdcopy on the same disk with a warm cache; and conversions of a disk that
+was grown to 400 GiB beside the same disk as it is.
+
+Every result is compared with its source, so a fast wrong copy does not count. rehost hashes every block and its result is
+on the disk when it ends; its peers do neither, unless the row says "flushed".
+"""
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+
+from .tools import MIB, guest_disks, median, must, sparse_copy
+
+GROWN = 400 << 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A kind of result and the peers that can make it: (name, command); {source} and {result} are put in."""
+    name: str
+    qemu: str
+    peers: tuple
+
+
+QEMU = ("qemu-img", "convert", "-f", "raw")
+FLUSHED = ("-t", "writeback")  # the default of convert is to drop every flush
+
+UNSYNCED = "rehost, with hashes"
+SYNCED_OURS = "the same, synced"
+
+FORMATS = (
+    Format("raw", "raw", (
+        ("qemu-img convert -m 8 -W", (*QEMU, "-m", "8", "-W", "-O", "raw")),
+        ("the same, flushed", (*QEMU, *FLUSHED, "-m", "8", "-W", "-O", "raw")),
+        ("nbdcopy", ("nbdcopy",)),
+    )),
+    Format("vmdk", "vmdk", (
+        ("qemu-img convert, streamOptimized", (*QEMU, "-O", "vmdk", "-o", "subformat=streamOptimized")),
+    )),
+    Format("qcow2-compressed", "qcow2", (
+        ("qemu-img convert -c -m 8 -W", (*QEMU, "-c", "-m", "8", "-W", "-O", "qcow2")),
+        ("qemu-img convert -c", (*QEMU, "-c", "-O", "qcow2")),
+    )),
+    Format("qcow2", "qcow2", (("qemu-img convert -m 8 -W", (*QEMU, "-m", "8", "-W", "-O", "qcow2")),)),
+    Format("vhd", "vpc", (("qemu-img convert -m 8 -W", (*QEMU, "-m", "8", "-W", "-O", "vpc", "-o", "force_size=on")),)),
+)
+
+
+def warm(disk):
+    """Reads it, so that nobody waits for the first reading."""
+    with open(disk, "rb") as file:
+        while file.read(8 * MIB):
+            pass
+
+
+def without_sync(run):
+    """A run of image_copy until all is written, which is where qemu-img and nbdcopy end."""
+    return dataclasses.replace(run, seconds=run.seconds - float(run.output.split()[0]))
+
+
+def allocated(path):
+    return os.stat(path).st_blocks * 512
+
+
+def measure_format(format_, copier, disk, work, runs):
+    """Prints the rows of one kind of result: the contestants take turns, each begins with nothing there."""
+    contestants = {SYNCED_OURS: (copier, disk, format_.name)}
+    contestants |= {name: (*command, disk) for name, command in format_.peers}
+    done = {name: [] for name in contestants}
+    sizes = {}
+    for turn in range(runs):
+        for name, command in contestants.items():
+            result = work / "result"
+            os.sync()
+            done[name].append(must(*command, result))
+            sizes[name] = allocated(result)
+            if turn == 0:
+                must("qemu-img", "compare", "-f", "raw", "-F", format_.qemu, disk, result)
+            result.unlink()
+    done = {UNSYNCED: [without_sync(run) for run in done[SYNCED_OURS]], **done}
+    sizes[UNSYNCED] = sizes[SYNCED_OURS]
+    ours, _ = median(done[UNSYNCED])
+    for name, its_runs in done.items():
+        seconds, peak = median(its_runs)
+        print(f"| {format_.name} | {name} | {seconds:.2f} | {seconds / ours:.2f} | {sizes[name] / MIB:.0f} | {peak / MIB:.0f} |", flush=True)
+
+
+def converted(rehost, disk, work, *options):
+    """Seconds of a whole conversion, and of what comes after the appliance is closed."""
+    report = work / "report.json"
+    run = must(rehost, "convert", "--quiet", disk, "--report", report, *options)
+    phases = json.loads(report.read_text())["phases"]
+    return run.seconds, sum(p["seconds"] for p in phases if p["phase"] in ("image", "commit"))
+
+
+def measure_growth(rehost, disk, work, runs):
+    """In place and as delta: the disk as it is, and with a hole of hundreds of GiB behind it."""
+    small = disk.stat().st_size
+    print("\n| conversion | size | whole, s | image or commit, s |\n| --- | --- | --- | --- |")
+    for what in ("--in-place", "delta"):
+        wholes = {}
+        for size in (small, GROWN):
+            seconds = []
+            for _ in range(runs):
+                copy = sparse_copy(disk, work, size)
+                out = work / "out"
+                out.mkdir()
+                options = ("--in-place",) if what == "--in-place" else ("--output", out, "--format", "delta")
+                seconds.append(converted(rehost, copy, work, *options))
+                subprocess.run(["rm", "-rf", copy, out], check=True)
+            wholes[size] = statistics.median(s for s, _ in seconds)
+            last = statistics.median(s for _, s in seconds)
+            print(f"| {what} | {size / (1 << 30):.0f} GiB | {wholes[size]:.1f} | {last:.2f} |", flush=True)
+        print(f"| {what} | ratio | {wholes[GROWN] / wholes[small]:.2f} | |", flush=True)
+
+
+def measure(rehost, runs, with_growth):
+    """Prints two tables."""
+    build = rehost.resolve().parent
+    must("ninja", "-C", build, "image_copy")
+    disk = guest_disks("debian12-bios")[0]
+    with tempfile.TemporaryDirectory(prefix="rehost-bench-", dir="/var/tmp") as name:
+        work = pathlib.Path(name)
+        source = sparse_copy(disk, work)
+        warm(source)
+        print(f"{source.stat().st_size / (1 << 30):.0f} GiB, {allocated(source) / MIB:.0f} MiB of data, medians of {runs}\n")
+        print("| result | program | seconds | to rehost's | MiB written | peak MiB |\n| --- | --- | --- | --- | --- | --- |")
+        for format_ in FORMATS:
+            measure_format(format_, build / "tests/image_copy", source, work, runs)
+        source.unlink()
+        if with_growth:
+            measure_growth(rehost, disk, work, min(runs, 3))
