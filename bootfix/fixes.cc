@@ -7,6 +7,7 @@
 #include "bootfix/crypttab.h"
 #include "bootfix/default_kernel.h"
 #include "bootfix/device_caches.h"
+#include "bootfix/device_map.h"
 #include "bootfix/efi.h"
 #include "bootfix/fstab.h"
 #include "bootfix/grub_cfg.h"
@@ -37,6 +38,7 @@ std::span<const Fix> bootfix_fixes() {
         kGrubDefaultsFix,
         kGrubCfgFix,
         kGrubLegacyFix,
+        kDeviceMapFix,
         kBlsOptionsFix,
         kKernelCmdlineFix,
         kSysconfigBootloaderFix,
