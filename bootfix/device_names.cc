@@ -155,6 +155,10 @@ Counted look_at_counted_names(const Inspection& inspection, std::span<const Name
   return counted;
 }
 
+// Every name is compared with every other: a file that would make this take minutes is no
+// machine's.
+constexpr size_t kMostLinks = 1000;
+
 // The temporary disk of an Azure machine: names of cloud-init and of waagent. It belongs to the
 // host that the machine ran on.
 bool stays_behind(std::string_view stem) {
@@ -188,6 +192,12 @@ void NameMap::judge_links(std::span<const NamedUse> uses) {
     if (name && name->family.empty() && !stays_behind(name->stem)) {
       open[name->stem].insert(name->partition);
     }
+  }
+  if (open.size() > kMostLinks) {
+    for (const auto& [stem, partitions] : open) {
+      verdicts_[stem].why = fmt::format("the file names more than {} disks", kMostLinks);
+    }
+    return;
   }
   const auto is_free = [&](size_t volume, const std::set<int>& partitions) {
     return std::none_of(partitions.begin(), partitions.end(), [&](int partition) {

@@ -306,6 +306,17 @@ TEST(NameMap, ABtrfsSubvolumeLiesOnItsPartition) {
   EXPECT_EQ(meaning(NameMap(inspection, uses), "/dev/sda2"), "UUID=abc");
 }
 
+TEST(NameMap, ThousandsOfLinksAreNotComparedWithEachOther) {
+  const Inspection inspection =
+      machine_with({partition_of(0, 1, "xfs", "a"), partition_of(1, 1, "xfs", "b")});
+  std::vector<NamedUse> uses;
+  for (int i = 0; i < 50'000; ++i) {
+    uses.push_back({"/dev/disk/by-id/scsi-" + std::to_string(i) + "-part1", "xfs", DeviceName()});
+  }
+  EXPECT_EQ(meaning(NameMap(inspection, uses), uses.front().name),
+            "unknown: the file names more than 1000 disks");
+}
+
 TEST(DiskName, UnstableNamesAreKnownByTheirTextAlone) {
   EXPECT_TRUE(is_unstable_name("/dev/sda1"));
   EXPECT_TRUE(is_unstable_name("/dev/disk/by-path/pci-0000:00:10.0-scsi-0:0:0:0-part1"));
