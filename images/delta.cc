@@ -122,7 +122,8 @@ DeltaSource::DeltaSource(const std::filesystem::path& delta, std::unique_ptr<Ima
   const uint64_t index_offset = le64(header, 32);
   const uint64_t index_bytes = le64(header, 40);
   if (le64(header, 16) != kBlockSize || index_bytes > kLargestIndex || index_offset > file_bytes ||
-      index_bytes > file_bytes - index_offset || index_bytes != count * kRowBytes) {
+      index_bytes > file_bytes - index_offset || index_bytes % kRowBytes != 0 ||
+      index_bytes / kRowBytes != count) {
     throw_damaged(name_, "its header makes no sense");
   }
   std::vector<std::byte> index(index_bytes);

@@ -1,16 +1,7 @@
 // A delta: the 512 KiB blocks that a conversion changed, to be put onto an untouched copy of the
 // source, or to be sent to an incremental EBS snapshot.
 //
-//   offset 0      header, 4096 bytes: "RHDELTA1", u64 disk size, u64 block size, u64 blocks, u64
-//   index offset,
-//                 u64 index bytes, XXH3-128 of the index (high, low)
-//   4096          the blocks that are not all zero, each 512 KiB, the last of the disk padded with
-//   zeros index offset  for each changed block: u64 number, u64 position (0: all zeros), XXH3-128
-//   before, XXH3-128 after,
-//                 SHA-256 of the padded block after, as EBS wants it
-//
-// All numbers are little endian; a hash is its high, then its low 64 bits. Hashes before and after
-// are of the block's own bytes, without padding, as in a manifest.
+// The format is in docs/delta-format.md.
 #pragma once
 
 #include <filesystem>

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "images/byte_order.h"
 #include "images/raw.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/memory_source.h"
@@ -97,6 +98,21 @@ TEST_F(Delta, CutOrDamagedItIsRefused) {
   Bytes read(after.size());
   EXPECT_ERROR(ErrorKind::image_io, "block 2 does not match",
                DeltaSource(path, base()).read(0, read));
+}
+
+TEST_F(Delta, ACountThatOverflowsIsRefused) {
+  const Bytes nothing;
+  Bytes header;
+  // 2^60 rows of 80 bytes are 0 bytes, modulo 2^64.
+  for (const uint64_t number : {kBlockSize, uint64_t{1} << 60, uint64_t{4096}, uint64_t{0}}) {
+    put_le(header, number, 8);
+  }
+  put_le(header, hash_block(nothing).high, 8);
+  put_le(header, hash_block(nothing).low, 8);
+  std::string bad = content_of(path);
+  bad.replace(16, header.size(), as_text(header));
+  directory.write("d.delta", bad);
+  EXPECT_ERROR(ErrorKind::image_io, "its header makes no sense", DeltaSource(path, base()));
 }
 
 TEST(Sha256, KnowsTheKnownAnswers) {
