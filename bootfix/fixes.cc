@@ -17,6 +17,7 @@
 #include "bootfix/left_behind.h"
 #include "bootfix/lvm_conf.h"
 #include "bootfix/mdadm_conf.h"
+#include "bootfix/mount_units.h"
 #include "bootfix/network.h"
 #include "bootfix/resume.h"
 #include "bootfix/serial_getty.h"
@@ -31,6 +32,7 @@ std::span<const Fix> bootfix_fixes() {
     std::vector<Fix> rows = {
         kDefaultKernelFix,  // first: settings for all kernels go by what the default one accepts
         kFstabFix,
+        kMountUnitsFix,
         kCrypttabFix,
         kMdadmConfFix,
         kLvmConfFix,

@@ -14,6 +14,7 @@
 #include "bootfix/kernel_cmdline.h"
 #include "bootfix/lvm_conf.h"
 #include "bootfix/mdadm_conf.h"
+#include "bootfix/mount_units.h"
 #include "bootfix/resume.h"
 #include "bootfix/shell_assignments.h"
 #include "bootfix/text_edits.h"
@@ -42,6 +43,14 @@ void look_into_fstab(const GuestView& guest, std::vector<UnstableName>& names) {
   for (const FstabEntry& entry : parse_fstab(file ? file->content : "")) {
     if (is_unstable_name(entry.device)) {
       names.push_back({file->path, entry.line, entry.device, entry.required()});
+    }
+  }
+}
+
+void look_into_mount_units(const GuestView& guest, std::vector<UnstableName>& names) {
+  for (const MountUnitFile& unit : mount_unit_files(guest)) {
+    if (is_unstable_name(unit.what)) {
+      names.push_back({unit.file.path, unit.line, unit.what, is_required_unit(guest, unit.unit)});
     }
   }
 }
@@ -162,6 +171,7 @@ std::vector<UnstableName> find_unstable_names(const GuestView& guest,
                                               const Inspection& inspection) {
   std::vector<UnstableName> names;
   look_into_fstab(guest, names);
+  look_into_mount_units(guest, names);
   look_into_crypttab(guest, names);
   look_into_mdadm_conf(guest, inspection, names);
   look_into_lvm_conf(guest, inspection, names);

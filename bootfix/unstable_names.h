@@ -19,9 +19,9 @@ struct UnstableName {
   friend bool operator==(const UnstableName&, const UnstableName&) = default;
 };
 
-// Looks at fstab, crypttab, mdadm.conf, the filters of lvm.conf, the kernel lines of the boot
-// menus, /etc/default/grub and the resume device of initramfs-tools. In the order of these files,
-// then of lines.
+// Looks at fstab, mount and swap units, crypttab, mdadm.conf, the filters of lvm.conf, the kernel
+// lines of the boot menus, /etc/default/grub and the resume device of initramfs-tools. In the order
+// of these files, then of lines.
 std::vector<UnstableName> find_unstable_names(const GuestView& guest, const Inspection& inspection);
 
 }  // namespace rehost
