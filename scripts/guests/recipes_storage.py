@@ -194,12 +194,16 @@ ARRAY /dev/md/2  metadata=1.2 UUID=a5b0c7d1:11e2f304:9d8c7b6a:00000002 name=debi
 
 
 def md_mirror(number: int) -> str:
-    """Guestfish lines that make /dev/mdN of partition N+1 of both disks, by mdadm itself: UUID and name are ours."""
+    """Guestfish lines that make /dev/mdN of partition N+1 of both disks, by mdadm itself: UUID and name are ours.
+
+    The partitions go and come again when their type is set: under load udev is seconds behind.
+    """
     member = number + 1
     return f"""\
 part-set-mbr-id /dev/sda {member} 0xfd
 part-set-mbr-id /dev/sdb {member} 0xfd
-debug sh "mdadm --create /dev/md{number} --run --assume-clean --level=1 --raid-devices=2 --metadata=1.2 \
+debug sh "udevadm settle; for i in 1 2 3 4 5 6 7 8 9; do test -b /dev/sda{member} && test -b /dev/sdb{member} && break; sleep 5; done; \
+mdadm --create /dev/md{number} --run --assume-clean --level=1 --raid-devices=2 --metadata=1.2 \
 --homehost=debian12-md --name={number} --uuid=a5b0c7d1:11e2f304:9d8c7b6a:0000000{number} /dev/sda{member} /dev/sdb{member}"
 """
 
