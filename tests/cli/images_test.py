@@ -63,7 +63,7 @@ class Images(CliTest):
         with self.served(self.source) as uri:
             self.assertEqual(self.rehost("manifest", uri).stdout, self.manifest.read_text())
             self.refuses(2, "same disk", "inspect", uri, uri)
-            self.refuses(2, "never written", "convert", uri, "--in-place")
+            self.refuses(2, "never written", "convert", uri, "--in-place", "--report", self.dir / "report.json")
 
     def test_an_nbd_server_that_is_not_there(self):
         self.refuses(7, "cannot connect to nbd+unix", "manifest", f"nbd+unix:///?socket={self.dir}/none")
