@@ -26,20 +26,34 @@ std::vector<std::unique_ptr<ImageSource>> merged_disks(const std::vector<Overlay
   return disks;
 }
 
-std::unique_ptr<ImageSink> open_result(const Options& options, const ResultPaths& paths,
-                                       uint64_t size) {
-  const SinkRequest request{.path = paths.image, .size = size, .existing = existing(options)};
-  if (options.output_disks.empty()) {
-    return open_sink(options.format, request);
-  }
-  return std::make_unique<ExistingDiskSink>(request);
-}
-
 }  // namespace
 
+Results open_results(const std::vector<Volume>& volumes, const Options& options) {
+  Results results;
+  if (options.in_place) {
+    return results;
+  }
+  const std::vector<ResultPaths> paths = result_paths(options);
+  for (size_t i = 0; i < volumes.size(); ++i) {
+    const SinkRequest request{.path = paths[i].image,
+                              .size = volumes[i].size,
+                              .existing = existing(options),
+                              .together = results.names.get()};
+    if (!options.output_disks.empty()) {
+      results.copies.push_back(std::make_unique<ExistingDiskSink>(request));
+    } else if (options.format == "delta") {
+      results.deltas.emplace_back(request);
+    } else {
+      results.copies.push_back(open_sink(options.format, request));
+    }
+  }
+  return results;
+}
+
 std::vector<BlockManifest> write_copies(const std::vector<Overlay>& overlays,
-                                        const Options& options, EventSink& events,
-                                        const std::stop_token& stop, Report& report) {
+                                        const Options& options, Results& results, EventSink& events,
+                                        const std::stop_token& stop,
+                                        std::vector<OutputVolume>& outputs) {
   const std::vector<ResultPaths> paths = result_paths(options);
   const std::vector<std::unique_ptr<ImageSource>> sources = merged_disks(overlays);
   uint64_t total = 0;
@@ -47,32 +61,29 @@ std::vector<BlockManifest> write_copies(const std::vector<Overlay>& overlays,
     total += data_bytes(*source);
   }
   TotalProgress progress("image", total, events);
-  std::vector<std::unique_ptr<ImageSink>> sinks;
-  std::vector<OutputVolume> outputs;
   std::vector<BlockManifest> manifests;
   for (size_t i = 0; i < sources.size(); ++i) {
     const ImageSource& source = *sources[i];
-    sinks.push_back(open_result(options, paths[i], source.size()));
     CopyOptions copy;
     copy.finish = FinishSink::by_caller;
     copy.on_progress = progress.next_disk(data_bytes(source));
     copy.stop = stop;
-    CopyResult result = copy_image(source, *sinks.back(), copy);
+    CopyResult result = copy_image(source, *results.copies[i], copy);
     outputs.push_back({.path = paths[i].image.string(),
                        .size = source.size(),
                        .bytes_written = result.data_bytes,
                        .bytes_changed = changed_bytes(source)});
     manifests.push_back(std::move(result.manifest));
   }
-  for (const std::unique_ptr<ImageSink>& sink : sinks) {
+  for (const std::unique_ptr<ImageSink>& sink : results.copies) {
     sink->finish();
   }
-  report.outputs = std::move(outputs);
   return manifests;
 }
 
-void write_deltas(const std::vector<Overlay>& overlays, const Options& options, EventSink& events,
-                  const std::stop_token& stop, Report& report) {
+void write_deltas(const std::vector<Overlay>& overlays, const Options& options, Results& results,
+                  EventSink& events, const std::stop_token& stop,
+                  std::vector<OutputVolume>& outputs) {
   const std::vector<ResultPaths> paths = result_paths(options);
   const std::vector<std::unique_ptr<ImageSource>> disks = merged_disks(overlays);
   std::vector<uint64_t> touched;
@@ -85,14 +96,13 @@ void write_deltas(const std::vector<Overlay>& overlays, const Options& options, 
   for (size_t i = 0; i < disks.size(); ++i) {
     const std::unique_ptr<ImageSource> before = open_volume(overlays[i].volume());
     DeltaOptions delta;
-    delta.existing = existing(options);
     delta.on_progress = progress.next_disk(touched[i]);
     delta.stop = stop;
-    const DeltaResult result = write_delta(*before, *disks[i], paths[i].image, delta);
-    report.outputs.push_back({.path = paths[i].image.string(),
-                              .size = disks[i]->size(),
-                              .bytes_written = result.bytes,
-                              .bytes_changed = changed_bytes(*disks[i])});
+    const DeltaResult result = write_delta(*before, *disks[i], results.deltas[i], delta);
+    outputs.push_back({.path = paths[i].image.string(),
+                       .size = disks[i]->size(),
+                       .bytes_written = result.bytes,
+                       .bytes_changed = changed_bytes(*disks[i])});
   }
 }
 

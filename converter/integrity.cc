@@ -112,12 +112,19 @@ std::vector<BlockManifest> hash_results(const std::vector<Overlay>& overlays, Ev
 }
 
 void write_manifests(const std::vector<BlockManifest>& manifests, const Options& options,
-                     Report& report) {
+                     FileGroup& names) {
   const std::vector<ResultPaths> paths = result_paths(options);
   for (size_t i = 0; i < manifests.size(); ++i) {
-    write_manifest(paths[i].manifest, manifests[i]);
-    report.outputs[i].manifest = paths[i].manifest.string();
-    report.outputs[i].manifest_root = to_hex(manifests[i].root());
+    write_manifest(paths[i].manifest, manifests[i], &names);
+  }
+}
+
+void mention_manifests(const std::vector<BlockManifest>& manifests, const Options& options,
+                       std::vector<OutputVolume>& outputs) {
+  const std::vector<ResultPaths> paths = result_paths(options);
+  for (size_t i = 0; i < manifests.size(); ++i) {
+    outputs[i].manifest = paths[i].manifest.string();
+    outputs[i].manifest_root = to_hex(manifests[i].root());
   }
 }
 

@@ -9,6 +9,7 @@
 #include "converter/options.h"
 #include "converter/report.h"
 #include "images/block_manifest.h"
+#include "images/image_sink.h"
 #include "images/overlay.h"
 
 namespace rehost {
@@ -22,9 +23,12 @@ void verify_sources(const std::vector<Volume>& volumes, const Options& options, 
 std::vector<BlockManifest> hash_results(const std::vector<Overlay>& overlays, EventSink& events,
                                         const std::stop_token& stop);
 
-// Writes each manifest beside its result, and says so in the report.
+// Writes each manifest beside its result, to be named with the others.
 void write_manifests(const std::vector<BlockManifest>& manifests, const Options& options,
-                     Report& report);
+                     FileGroup& names);
+// Says so in the rows of the results.
+void mention_manifests(const std::vector<BlockManifest>& manifests, const Options& options,
+                       std::vector<OutputVolume>& outputs);
 
 // Reads what has been written, from the disk and not from memory where the kernel allows, and
 // compares. Throws Error(image_io) for a result that differs; a copy in a directory then loses its

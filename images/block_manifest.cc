@@ -159,8 +159,9 @@ BlockManifest parse_manifest(std::string_view text, const std::string& name) {
   return manifest;
 }
 
-void write_manifest(const std::filesystem::path& path, const BlockManifest& manifest) {
-  PartialFile file(path, Existing::replace);
+void write_manifest(const std::filesystem::path& path, const BlockManifest& manifest,
+                    FileGroup* together) {
+  PartialFile file(path, Existing::replace, together);
   const std::string text = print_manifest(manifest);
   write_fully(file.fd(), file.name(), 0, std::as_bytes(std::span(text)));
   file.finish();

@@ -12,6 +12,8 @@
 
 namespace rehost {
 
+class FileGroup;
+
 // XXH3-128 of a block's bytes, in the canonical (big endian) order of xxhsum.
 struct BlockHash {
   uint64_t high = 0;
@@ -40,8 +42,10 @@ struct BlockManifest {
 std::string print_manifest(const BlockManifest& manifest);
 BlockManifest parse_manifest(std::string_view text, const std::string& name);
 
-// As files; written under a partial name, synced, renamed.
-void write_manifest(const std::filesystem::path& path, const BlockManifest& manifest);
+// As files; written under a partial name, synced, renamed, or named by the group
+// (images/image_sink.h).
+void write_manifest(const std::filesystem::path& path, const BlockManifest& manifest,
+                    FileGroup* together = nullptr);
 BlockManifest read_manifest(const std::filesystem::path& path);
 
 // Numbers of the blocks that differ. Disks of different sizes differ in all blocks that one of them

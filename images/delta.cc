@@ -55,9 +55,8 @@ std::vector<uint64_t> changed_blocks(const ImageSource& after) {
   return numbers;
 }
 
-DeltaResult write_delta(const ImageSource& before, const ImageSource& after,
-                        const std::filesystem::path& path, const DeltaOptions& options) {
-  PartialFile file(path, options.existing);
+DeltaResult write_delta(const ImageSource& before, const ImageSource& after, PartialFile& file,
+                        const DeltaOptions& options) {
   DeltaResult result;
   std::vector<std::byte> index;
   std::vector<std::byte> padded(kBlockSize);
@@ -66,7 +65,7 @@ DeltaResult write_delta(const ImageSource& before, const ImageSource& after,
   const std::vector<uint64_t> numbers = changed_blocks(after);
   for (size_t i = 0; i < numbers.size(); ++i) {
     if (options.stop.stop_requested()) {
-      throw Error(ErrorKind::cancelled, fmt::format("stopped while writing {}", path.native()));
+      throw Error(ErrorKind::cancelled, fmt::format("stopped while writing {}", file.name()));
     }
     const uint64_t offset = numbers[i] * kBlockSize;
     const auto bytes = static_cast<size_t>(std::min(kBlockSize, after.size() - offset));

@@ -26,7 +26,6 @@ struct DeltaBlock {
 };
 
 struct DeltaOptions {
-  Existing existing = Existing::refuse;
   OnProgress on_progress = {};
   std::stop_token stop = {};
 };
@@ -40,9 +39,9 @@ struct DeltaResult {
 std::vector<uint64_t> changed_blocks(const ImageSource& after);
 
 // Looks at the changed extents of `after` only, and leaves out blocks that are the same all the
-// same.
-DeltaResult write_delta(const ImageSource& before, const ImageSource& after,
-                        const std::filesystem::path& path, const DeltaOptions& options = {});
+// same. Calls file.finish().
+DeltaResult write_delta(const ImageSource& before, const ImageSource& after, PartialFile& file,
+                        const DeltaOptions& options = {});
 
 // The disk that a delta makes of `base`, block by block; its `changed` extents are the delta's
 // blocks.

@@ -48,10 +48,11 @@ EncodedPiece ImageSink::encode(uint64_t /*offset*/, std::span<const std::byte> /
   return {};
 }
 
-PartialFile::PartialFile(std::filesystem::path final_path, Existing existing)
+PartialFile::PartialFile(std::filesystem::path final_path, Existing existing, FileGroup* together)
     : final_path_(std::move(final_path)),
       partial_path_(final_path_.native() + ".partial"),
-      existing_(existing) {
+      existing_(existing),
+      together_(together) {
   const std::filesystem::path directory = directory_of(final_path_);
   std::error_code ignored;
   if (!std::filesystem::is_directory(directory, ignored)) {
@@ -75,34 +76,74 @@ PartialFile::PartialFile(std::filesystem::path final_path, Existing existing)
   }
   if (::ftruncate(file_.get(), 0) != 0) {
     const int error_number = errno;
+    ::unlink(partial_path_.c_str());
     throw_io_error("empty", partial_path_.native(), error_number);
   }
 }
 
+// After a move there is no file, and nothing to remove.
 PartialFile::~PartialFile() {
-  if (!finished_ && file_) {
+  if (file_ && (!named_ || exchanged_)) {
     ::unlink(partial_path_.c_str());
   }
 }
 
 void PartialFile::finish() {
   sync_file(file_.get(), partial_path_.native());
-  const unsigned flags = existing_ == Existing::refuse ? RENAME_NOREPLACE : 0;
-  int result = ::renameat2(AT_FDCWD, partial_path_.c_str(), AT_FDCWD, final_path_.c_str(), flags);
-  if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {
-    result =
-        ::rename(partial_path_.c_str(), final_path_.c_str());  // no such flag on this file system
+  FileGroup alone;
+  FileGroup& group = together_ == nullptr ? alone : *together_;
+  group.files_.push_back(std::move(*this));
+  if (together_ == nullptr) {
+    alone.publish();
   }
-  if (result != 0) {
-    const int error_number = errno;
-    if (error_number == EEXIST) {
-      throw_exists(final_path_);
+}
+
+void PartialFile::rename_to_final() {
+  const auto rename_with = [this](unsigned flags) {
+    return ::renameat2(AT_FDCWD, partial_path_.c_str(), AT_FDCWD, final_path_.c_str(), flags) == 0;
+  };
+  const auto no_such_flag = [] { return errno == EINVAL || errno == ENOSYS; };
+  named_ = rename_with(RENAME_NOREPLACE) || (no_such_flag() && rename_with(0));
+  if (!named_ && errno == EEXIST && existing_ == Existing::replace) {
+    exchanged_ = rename_with(RENAME_EXCHANGE);
+    replaced_ = !exchanged_ && no_such_flag() && rename_with(0);
+    named_ = exchanged_ || replaced_;
+  }
+  if (named_) {
+    return;
+  }
+  const int error_number = errno;
+  if (error_number == EEXIST) {
+    throw_exists(final_path_);
+  }
+  throw_io_error(fmt::format("rename {} to", partial_path_.native()), final_path_.native(),
+                 error_number);
+}
+
+void PartialFile::take_back() noexcept {
+  if (exchanged_) {
+    ::renameat2(AT_FDCWD, partial_path_.c_str(), AT_FDCWD, final_path_.c_str(), RENAME_EXCHANGE);
+  } else if (named_ && !replaced_) {
+    ::unlink(final_path_.c_str());
+  }
+}
+
+void FileGroup::publish() {
+  try {
+    for (PartialFile& file : files_) {
+      file.rename_to_final();
     }
-    throw_io_error(fmt::format("rename {} to", partial_path_.native()), final_path_.native(),
-                   error_number);
+    for (const PartialFile& file : files_) {
+      sync_directory(directory_of(file.final_path_));
+    }
+  } catch (const Error&) {
+    for (PartialFile& file : files_) {
+      file.take_back();
+    }
+    files_.clear();
+    throw;
   }
-  finished_ = true;
-  sync_directory(directory_of(final_path_));
+  files_.clear();  // and with them the files that were replaced
 }
 
 }  // namespace rehost

@@ -3,7 +3,7 @@
 //
 // A new file is written as NAME.partial beside its final name. finish() syncs and renames it; a
 // sink destroyed without finish() leaves nothing behind. A NAME.partial that a killed run left is
-// taken over.
+// taken over. Files that belong together share a FileGroup, and get their names together.
 #pragma once
 
 #include <cstddef>
@@ -54,30 +54,58 @@ class ImageSink {
 
 enum class Existing { refuse, replace };
 
+class FileGroup;
+
 struct SinkRequest {
   std::filesystem::path path;  // final name, or a block device
   uint64_t size = 0;           // of the disk
   Existing existing = Existing::refuse;
+  FileGroup* together = nullptr;  // see PartialFile
 };
 
 // A file that gets its name last. Used by the sinks that write files.
 class PartialFile {
  public:
-  PartialFile(std::filesystem::path final_path, Existing existing);
+  // With a group, finish() hands the file over to it, and FileGroup::publish() gives it its name.
+  PartialFile(std::filesystem::path final_path, Existing existing, FileGroup* together = nullptr);
+  explicit PartialFile(const SinkRequest& request)
+      : PartialFile(request.path, request.existing, request.together) {}
   ~PartialFile();
+  PartialFile(PartialFile&& other) noexcept = default;
+  PartialFile& operator=(PartialFile&&) = delete;
   PartialFile(const PartialFile&) = delete;
   PartialFile& operator=(const PartialFile&) = delete;
 
   int fd() const { return file_.get(); }
   const std::string& name() const { return partial_path_.native(); }
-  void finish();  // sync, rename, sync of the directory
+  void finish();  // sync, rename, sync of the directory; the object is of no use afterwards
 
  private:
+  friend class FileGroup;
+  void rename_to_final();
+  void take_back() noexcept;
+
   std::filesystem::path final_path_;
   std::filesystem::path partial_path_;
   Existing existing_;
+  FileGroup* together_;
   FileDescriptor file_;
-  bool finished_ = false;
+  bool named_ = false;
+  bool replaced_ = false;   // a file that was there before is gone
+  bool exchanged_ = false;  // a file that was there before has the partial name
+};
+
+// Files that get their final names together or not at all.
+class FileGroup {
+ public:
+  // Renames all of them. When that fails for one, or the directories cannot be synced, every name
+  // is again as it was: a new one is gone, a file that was replaced is back (not on file systems
+  // without RENAME_EXCHANGE, such as NFS). A kill in the middle leaves each name whole.
+  void publish();
+
+ private:
+  friend class PartialFile;
+  std::vector<PartialFile> files_;
 };
 
 }  // namespace rehost

@@ -63,7 +63,9 @@ FileDescriptor open_file(const std::filesystem::path& path, int flags, unsigned 
 
 void throw_io_error(const std::string& act, const std::string& name, int error_number) {
   const bool full = error_number == ENOSPC || error_number == EDQUOT;
-  const bool worker = full || error_number == ENOMEM || error_number == EROFS;
+  // EFBIG: the file system, or the limit of this process (ulimit -f), knows no such large files.
+  const bool worker =
+      full || error_number == ENOMEM || error_number == EROFS || error_number == EFBIG;
   throw Error(worker ? ErrorKind::environment : ErrorKind::image_io,
               fmt::format("cannot {} {}: {}{}", act, name, errno_text(error_number),
                           full ? "; free some space or choose another directory" : ""));

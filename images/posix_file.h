@@ -51,8 +51,8 @@ void forget_cached(const std::filesystem::path& path);
 // Bytes of a regular file or a block device.
 uint64_t file_size_of(int fd, const std::string& name);
 
-// "no space left on device" is the worker's trouble (environment); the rest is the image's
-// (image_io).
+// A full disk, a file too large for it, a read-only file system are the worker's trouble
+// (environment); the rest is the image's (image_io).
 [[noreturn]] void throw_io_error(const std::string& act, const std::string& name, int error_number);
 
 // Throws Error(environment) when the file system of `directory` has less than `bytes` free.

@@ -34,7 +34,7 @@ Qcow2Sink::Qcow2Sink(const SinkRequest& request, Compression compression)
       compression_(compression),
       end_(kCluster),  // the header's
       tables_(units(units(request.size, kCluster), kEntriesPerTable)),
-      file_(request.path, request.existing) {}
+      file_(request) {}
 
 SinkTraits Qcow2Sink::traits() const {
   return {.random_access = true, .starts_as_zeros = true, .grain = kCluster};

@@ -53,7 +53,7 @@ std::vector<Extent> RawSource::extents(uint64_t offset, uint64_t length) const {
   return extents;
 }
 
-RawFileSink::RawFileSink(const SinkRequest& request) : file_(request.path, request.existing) {
+RawFileSink::RawFileSink(const SinkRequest& request) : file_(request) {
   if (::ftruncate(file_.fd(), static_cast<off_t>(request.size)) != 0) {
     const int error_number = errno;
     throw_io_error(fmt::format("give {} to", human_bytes(request.size)), file_.name(),
@@ -80,8 +80,8 @@ void RawFileSink::finish() {
 
 ExistingDiskSink::ExistingDiskSink(const SinkRequest& request)
     : name_(request.path.native()),
-      file_(open_file(request.path,
-                      std::filesystem::is_block_file(request.path) ? O_RDWR | O_EXCL : O_RDWR)) {
+      lock_({"target", name_, "raw", request.size}, SourceUse::convert_in_place),
+      file_(open_file(request.path, O_RDWR)) {
   const uint64_t size = file_size_of(file_.get(), name_);
   if (size < request.size) {
     throw Error(

@@ -6,6 +6,7 @@
 
 #include "images/image_sink.h"
 #include "images/image_source.h"
+#include "images/source_lock.h"
 
 namespace rehost {
 
@@ -40,9 +41,10 @@ class RawFileSink : public ImageSink {
   PartialFile file_;
 };
 
-// A block device, or a file that is there already: every byte of it is defined afterwards. Held
-// exclusively, so a mounted device is refused. It has no partial name: what a failed copy leaves on
-// it is undefined.
+// A block device, or a file that is there already: every byte of it is defined afterwards. Held as
+// a source that is converted in place is: what is mounted, attached, or in use by a qemu or another
+// rehost is refused (Error(environment)). It has no partial name: what a failed copy leaves on it
+// is undefined.
 class ExistingDiskSink : public ImageSink {
  public:
   explicit ExistingDiskSink(const SinkRequest& request);
@@ -55,6 +57,7 @@ class ExistingDiskSink : public ImageSink {
 
  private:
   std::string name_;
+  SourceLock lock_;
   FileDescriptor file_;
 };
 

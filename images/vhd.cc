@@ -94,8 +94,7 @@ void require_size(const SinkRequest& request) {
 
 }  // namespace
 
-FixedVhdSink::FixedVhdSink(const SinkRequest& request)
-    : size_(request.size), file_(request.path, request.existing) {
+FixedVhdSink::FixedVhdSink(const SinkRequest& request) : size_(request.size), file_(request) {
   require_size(request);
   if (::ftruncate(file_.fd(), static_cast<off_t>(size_)) != 0) {
     const int error_number = errno;
@@ -122,7 +121,7 @@ void FixedVhdSink::finish() {
 DynamicVhdSink::DynamicVhdSink(const SinkRequest& request)
     : size_(request.size),
       table_((request.size + kVhdBlock - 1) / kVhdBlock, kNoBlock),
-      file_(request.path, request.existing) {
+      file_(request) {
   require_size(request);
   end_ = kSector + kDynamicHeader + (table_.size() * 4 + kSector - 1) / kSector * kSector;
 }

@@ -83,7 +83,7 @@ StreamVmdkSink::StreamVmdkSink(const SinkRequest& request)
       name_(plain_name(request.path)),
       directory_(round_up(request.size, kGrain * kTableEntries) / (kGrain * kTableEntries)),
       table_(kTableEntries),
-      file_(request.path, request.existing) {
+      file_(request) {
   std::vector<std::byte> start = header(kDirectoryAtEnd);
   const std::string text = descriptor(sectors_, name_);
   start.resize(kOverheadSectors * kSector);

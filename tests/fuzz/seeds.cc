@@ -59,7 +59,8 @@ void write_disks(const fs::path& directory) {
   manifest.zero[0] = 0;
   write(directory / "manifest/one-block", print_manifest(manifest));
   fs::create_directories(directory / "delta");
-  write_delta(before, after, directory / "delta/two-blocks", {.existing = Existing::replace});
+  PartialFile delta(directory / "delta/two-blocks", Existing::replace);
+  write_delta(before, after, delta);
   fs::create_directories(directory / "journal");
   fs::remove(directory / "journal/two-runs");
   JournalWriter journal(directory / "journal/two-runs",

@@ -32,7 +32,8 @@ class Delta : public testing::Test {
     std::fill_n(after.begin() + 5 * kBlockSize, kBlockSize, std::byte{0});
     before[5 * kBlockSize] = std::byte{1};
     after.back() ^= std::byte{1};
-    written = write_delta(MemorySource(before), Changed(after), path);
+    PartialFile file(path, Existing::refuse);
+    written = write_delta(MemorySource(before), Changed(after), file);
     directory.write("disk.raw", as_text(before));
   }
   std::unique_ptr<ImageSource> base() const {

@@ -128,7 +128,7 @@ TEST(RawFileSink, AWriteThatFailsLeavesNothing) {
   small.rlim_cur = 2 * kBlockSize;
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   ::setrlimit(RLIMIT_FSIZE, &small);
-  EXPECT_ERROR(ErrorKind::image_io, "cannot write", copy_image(source, *sink));
+  EXPECT_ERROR(ErrorKind::environment, "cannot write", copy_image(source, *sink));
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
 }
@@ -141,6 +141,16 @@ TEST(ExistingDiskSink, AUsedDiskEqualsTheSourceAfterwards) {
   ExistingDiskSink sink({.path = directory / "disk", .size = bytes.size()});
   copy_image(source, sink);
   EXPECT_EQ(content_of(directory / "disk"), bytes_as_text(bytes));
+}
+
+TEST(ExistingDiskSink, RefusesADiskThatAnotherIsWriting) {
+  const TemporaryDirectory directory;
+  const SinkRequest request{.path = directory.sparse("disk", 8192), .size = 8192};
+  {
+    const ExistingDiskSink sink(request);
+    EXPECT_ERROR(ErrorKind::environment, "in use", ExistingDiskSink{request});
+  }
+  const ExistingDiskSink again(request);
 }
 
 TEST(ExistingDiskSink, RefusesADiskThatIsTooSmall) {
