@@ -24,6 +24,7 @@
 #include "images/posix_file.h"
 #include "images/probe.h"
 #include "images/source_lock.h"
+#include "images/volume_writer.h"
 #include "images/work_directory.h"
 
 namespace rehost {
@@ -80,6 +81,7 @@ struct OpenDisks {
   std::vector<Volume> volumes;
   std::vector<SourceLock> locks;
   std::vector<Overlay> overlays;
+  Results results;
   std::unique_ptr<GuestfsGuest> guest;
 };
 
@@ -104,6 +106,9 @@ void lock_disks(OpenDisks& disks, const Options& options) {
   }
   for (const Volume& volume : disks.volumes) {
     disks.locks.emplace_back(volume, use);
+    if (use == SourceUse::convert_in_place) {
+      require_writable(volume);
+    }
   }
 }
 
@@ -125,6 +130,9 @@ void open_disks(OpenDisks& disks, const Options& options) {
   }
   for (const Volume& volume : disks.volumes) {
     disks.overlays.emplace_back(volume, disks.work.path());
+  }
+  if (options.command == Command::convert) {
+    disks.results = open_results(disks.volumes, options);
   }
 }
 
@@ -244,30 +252,57 @@ void apply(OpenDisks& disks, const ConversionPlan& plan, EventSink& events,
   });
 }
 
-void write_results(const std::vector<Overlay>& overlays, const Options& options, EventSink& events,
+void require_unchanged(const std::vector<Overlay>& overlays) {
+  for (const Overlay& overlay : overlays) {
+    overlay.require_unchanged();
+  }
+}
+
+// Images and manifests, which get their names together at the end.
+std::vector<BlockManifest> write_images(const std::vector<Overlay>& overlays,
+                                        std::vector<BlockManifest> manifests, Results results,
+                                        const Options& options, EventSink& events,
+                                        const std::stop_token& stop, Report& report) {
+  require_unchanged(overlays);
+  std::vector<OutputVolume> outputs;
+  if (options.format == "delta") {
+    write_deltas(overlays, options, results, events, stop, outputs);
+  } else if (!options.in_place) {
+    manifests = write_copies(overlays, options, results, events, stop, outputs);
+    require_unchanged(overlays);
+  }
+  if (options.write_manifest) {
+    write_manifests(manifests, options, *results.names);
+  }
+  if (options.in_place) {
+    write_in_place(overlays, events, stop, outputs);
+  }
+  if (options.write_manifest) {
+    mention_manifests(manifests, options, outputs);
+  }
+  if (options.in_place) {
+    report.outputs = outputs;  // they are what they are, whatever becomes of the manifests
+  }
+  results.names->publish();
+  report.outputs = std::move(outputs);
+  return manifests;
+}
+
+void write_results(OpenDisks& disks, const Options& options, EventSink& events,
                    const std::stop_token& stop, Report& report) {
-  const bool delta = options.format == "delta";
   std::vector<BlockManifest> manifests;
-  if (options.write_manifest && (options.in_place || delta)) {
+  if (options.write_manifest && (options.in_place || options.format == "delta")) {
     const Phase phase("manifest", events, report, stop);
-    manifests = hash_results(overlays, events, stop);
+    manifests = hash_results(disks.overlays, events, stop);
   }
   {
     const Phase phase("image", events, report, stop);
-    if (options.in_place) {
-      write_in_place(overlays, events, stop, report);
-    } else if (delta) {
-      write_deltas(overlays, options, events, stop, report);
-    } else {
-      manifests = write_copies(overlays, options, events, stop, report);
-    }
-    if (options.write_manifest) {
-      write_manifests(manifests, options, report);
-    }
+    manifests = write_images(disks.overlays, std::move(manifests), std::move(disks.results),
+                             options, events, stop, report);
   }
   if (options.verify) {
     const Phase phase("verify", events, report, {});
-    verify_results(overlays, manifests, options, events, stop);
+    verify_results(disks.overlays, manifests, options, events, stop);
   }
 }
 
@@ -290,7 +325,7 @@ void convert(OpenDisks& disks, const ConversionPlan& plan, const Options& option
     disks.guest->close();
     disks.guest.reset();
   }
-  write_results(disks.overlays, options, events, stop, report);
+  write_results(disks, options, events, stop, report);
 }
 
 // A commit that was killed has left disks that are neither old nor new. commit and rollback are for

@@ -11,9 +11,21 @@
 #include "images/copier.h"
 #include "images/probe.h"
 #include "images/source_lock.h"
+#include "images/volume_writer.h"
 
 namespace rehost {
 namespace {
+
+// A disk that is half written is neither what it was nor what it shall be.
+void require_whole(const Volume& volume) {
+  const std::filesystem::path journal = left_behind_journal({volume});
+  if (!journal.empty()) {
+    throw Error(ErrorKind::plan_conflict,
+                fmt::format("writing to {0} was interrupted before: finish it with rehost commit "
+                            "{0} or undo it with rehost rollback {0} (its journal is {1})",
+                            volume.path, journal.string()));
+  }
+}
 
 BlockManifest hash_volume(const Volume& volume, const std::string& phase, EventSink& events,
                           const std::stop_token& stop) {
@@ -28,6 +40,7 @@ BlockManifest hash_volume(const Volume& volume, const std::string& phase, EventS
 void manifest(const Options& options, const Volume& volume, EventSink& events,
               const std::stop_token& stop, Report& report) {
   const SourceLock lock(volume, SourceUse::look);
+  require_whole(volume);
   const BlockManifest found = hash_volume(volume, "manifest", events, stop);
   if (options.manifest.empty()) {
     report.printed = print_manifest(found);
@@ -78,13 +91,8 @@ void verify(const Options& options, const Volume& volume, EventSink& events,
 void apply_delta(const Options& options, const Volume& volume, EventSink& events,
                  const std::stop_token& stop, Report& report) {
   const SourceLock lock(volume, SourceUse::convert_in_place);
-  const std::filesystem::path journal = left_behind_journal({volume});
-  if (!journal.empty()) {
-    throw Error(ErrorKind::plan_conflict,
-                fmt::format("writing to {0} was interrupted before: finish it with rehost commit "
-                            "{0} or undo it with rehost rollback {0} (its journal is {1})",
-                            volume.path, journal.string()));
-  }
+  require_whole(volume);
+  require_writable(volume);
   apply_delta_file(options.delta, volume, events, stop, report);
 }
 

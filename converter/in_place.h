@@ -15,14 +15,15 @@ namespace rehost {
 // Writes what changed onto the volumes, through a journal. Once that is complete a stop request
 // waits for the end.
 void write_in_place(const std::vector<Overlay>& overlays, EventSink& events,
-                    const std::stop_token& stop, Report& report);
+                    const std::stop_token& stop, std::vector<OutputVolume>& outputs);
 
 // Puts a delta onto an untouched copy of the disk it was made from, in the same manner.
 void apply_delta_file(const std::filesystem::path& delta, const Volume& volume, EventSink& events,
                       const std::stop_token& stop, Report& report);
 
 // The journal of a commit that was killed, beside any of these volumes; empty when there is none.
-// Throws Error(plan_conflict) when it is about other volumes than just these.
+// Throws Error(plan_conflict) when it is about other volumes than just these: a volume of several
+// is half written even when its journal lies beside another.
 std::filesystem::path left_behind_journal(const std::vector<Volume>& volumes);
 
 enum class Recovery { finish, undo };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 
 #include "converter/core/error.h"
@@ -54,6 +55,7 @@ void journal_differences(const CommitInput& input, size_t number, VolumeWriter& 
           }
           if (run > at) {
             journal.add(number, offset + at, now.subspan(at, run - at), then.subspan(at, run - at));
+            volume.reserve(offset + at, run - at);
           }
           at = run + std::min<size_t>(kCompareUnit, bytes - run);
         }
@@ -80,57 +82,148 @@ void require_known_bytes(const Volume& volume, const JournalEntry& entry,
 
 enum class Direction { forward, back };
 
-CommitResult apply_journal(const CommitOptions& options, Direction direction) {
-  const JournalReader journal(options.journal);
-  std::vector<std::unique_ptr<VolumeWriter>> volumes;
-  volumes.reserve(journal.volumes().size());
-  for (const Volume& volume : journal.volumes()) {
-    volumes.push_back(options.open_writer(volume));
-    if (volumes.back()->size() != volume.size) {
-      throw Error(ErrorKind::plan_conflict,
-                  fmt::format("{} is not the volume of this journal: it has {} bytes instead of {}",
-                              volume.path, volumes.back()->size(), volume.size));
+// The volumes of a journal, open for writing.
+class Replay {
+ public:
+  explicit Replay(const CommitOptions& options) : options_(options), journal_(options.journal) {
+    volumes_.reserve(journal_.volumes().size());
+    for (const Volume& volume : journal_.volumes()) {
+      volumes_.push_back(options.open_writer(volume));
+      if (volumes_.back()->size() != volume.size) {
+        throw Error(
+            ErrorKind::plan_conflict,
+            fmt::format("{} is not the volume of this journal: it has {} bytes instead of {}",
+                        volume.path, volumes_.back()->size(), volume.size));
+      }
     }
   }
+
   // Every volume is looked at before any is written.
-  std::vector<size_t> to_write;
-  std::vector<std::byte> now(kBlockSize);
-  uint64_t total = 0;
-  for (size_t i = 0; i < journal.entries().size(); ++i) {
-    const JournalEntry& entry = journal.entries()[i];
-    const std::vector<std::byte> before = journal.before(entry);
-    const std::vector<std::byte> after = journal.after(entry);
-    const auto bytes = std::span(now).first(entry.length);
-    volumes[entry.volume]->read(entry.offset, bytes);
-    require_known_bytes(journal.volumes()[entry.volume], entry, bytes, before, after);
-    if (!same_bytes(bytes, direction == Direction::forward ? after : before)) {
-      to_write.push_back(i);
-      total += entry.length;
+  void look(Direction direction) {
+    std::vector<std::byte> now(kBlockSize);
+    for (size_t i = 0; i < journal_.entries().size(); ++i) {
+      const JournalEntry& entry = journal_.entries()[i];
+      const std::vector<std::byte> before = journal_.before(entry);
+      const std::vector<std::byte> after = journal_.after(entry);
+      const auto bytes = std::span(now).first(entry.length);
+      volumes_[entry.volume]->read_back(entry.offset, bytes);
+      require_known_bytes(journal_.volumes()[entry.volume], entry, bytes, before, after);
+      if (!same_bytes(bytes, direction == Direction::forward ? after : before)) {
+        to_write_.push_back(i);
+        total_ += entry.length;
+      }
     }
   }
-  CommitResult result;
-  result.bytes_by_volume.resize(volumes.size());
-  for (const size_t i : to_write) {
-    const JournalEntry& entry = journal.entries()[i];
-    volumes[entry.volume]->write(entry.offset, direction == Direction::forward
-                                                   ? journal.after(entry)
-                                                   : journal.before(entry));
-    ++result.blocks_written;
-    result.bytes_written += entry.length;
-    result.bytes_by_volume[entry.volume] += entry.length;
-    if (options.on_progress) {
-      options.on_progress(result.bytes_written, total);
+
+  CommitResult write(Direction direction) {
+    CommitResult result;
+    result.bytes_by_volume.resize(volumes_.size());
+    for (const size_t i : to_write_) {
+      const JournalEntry& entry = journal_.entries()[i];
+      volumes_[entry.volume]->write(entry.offset, direction == Direction::forward
+                                                      ? journal_.after(entry)
+                                                      : journal_.before(entry));
+      ++result.blocks_written;
+      result.bytes_written += entry.length;
+      result.bytes_by_volume[entry.volume] += entry.length;
+      if (options_.on_progress) {
+        options_.on_progress(result.bytes_written, total_);
+      }
     }
+    for (const auto& volume : volumes_) {
+      volume->sync();
+    }
+    return result;
   }
-  for (const auto& volume : volumes) {
-    volume->sync();
-  }
+
+ private:
+  const CommitOptions& options_;
+  JournalReader journal_;
+  std::vector<std::unique_ptr<VolumeWriter>> volumes_;
+  std::vector<size_t> to_write_;
+  uint64_t total_ = 0;
+};
+
+// Its absence says that the volumes are whole: it goes last, but for the marks that lead to it.
+void remove_journal(const CommitOptions& options) {
   if (::unlink(options.journal.c_str()) != 0) {
     const int error_number = errno;
     throw_io_error("remove the journal", options.journal.native(), error_number);
   }
   sync_directory(options.journal.parent_path());
+  for (const std::filesystem::path& mark : options.marks) {
+    ::unlink(mark.c_str());
+  }
+}
+
+[[noreturn]] void throw_half_written(const CommitOptions& options, const Error& error) {
+  throw Error(error.kind(),
+              fmt::format("{}; the volumes are half written: when that is mended, finish with "
+                          "rehost commit or undo with rehost rollback (the journal is {})",
+                          error.what(), options.journal.native()));
+}
+
+// Of a commit that has written nothing.
+void discard_journal(const CommitOptions& options) noexcept {
+  ::unlink(options.journal.c_str());
+  for (const std::filesystem::path& mark : options.marks) {
+    ::unlink(mark.c_str());
+  }
+}
+
+CommitResult replay_journal(const CommitOptions& options, Direction direction) {
+  CommitResult result;
+  {
+    Replay replay(options);
+    replay.look(direction);
+    try {
+      result = replay.write(direction);
+    } catch (const Error& error) {
+      throw_half_written(options, error);
+    }
+  }
+  remove_journal(options);
   return result;
+}
+
+// A disk that refuses a write in the middle need not leave a half written machine behind.
+void undo(const CommitOptions& options, const Error& error) {
+  try {
+    CommitOptions silent = options;
+    silent.on_progress = {};
+    replay_journal(silent, Direction::back);
+  } catch (const Error&) {
+    throw_half_written(options, error);
+  }
+  throw Error(error.kind(),
+              fmt::format("{}; what was written before that has been undone", error.what()));
+}
+
+// The journal has just been made by this process.
+CommitResult write_or_undo(const CommitOptions& options) {
+  std::optional<Replay> replay;
+  try {
+    replay.emplace(options);
+    replay->look(Direction::forward);
+  } catch (const Error&) {
+    discard_journal(options);
+    throw;
+  }
+  CommitResult result;
+  try {
+    result = replay->write(Direction::forward);
+  } catch (const Error& error) {
+    replay.reset();
+    undo(options, error);
+  }
+  replay.reset();
+  remove_journal(options);
+  return result;
+}
+
+bool is_link(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
 }
 
 void require_no_journal(const std::filesystem::path& journal) {
@@ -143,16 +236,38 @@ void require_no_journal(const std::filesystem::path& journal) {
             "finish it with rehost commit or undo it with rehost rollback (its journal is {})",
             journal.native()));
   }
+  if (is_link(journal)) {
+    std::filesystem::remove(journal, ignored);  // a mark whose journal is gone
+  }
+}
+
+void make_directory_of(const std::filesystem::path& path) {
+  const std::filesystem::path directory = path.parent_path();
+  std::error_code ignored;  // a directory that cannot be made is named by what comes next
+  if (std::filesystem::create_directories(directory, ignored)) {
+    sync_directory(directory.parent_path());
+  }
+}
+
+void make_marks(const CommitOptions& options) {
+  for (const std::filesystem::path& mark : options.marks) {
+    make_directory_of(mark);
+    if (::symlink(options.journal.c_str(), mark.c_str()) != 0) {
+      const int error_number = errno;
+      throw_io_error("make the mark", mark.native(), error_number);
+    }
+    sync_directory(mark.parent_path());
+  }
 }
 
 }  // namespace
 
-std::filesystem::path default_journal_path(const Volume& first_volume) {
+std::filesystem::path default_journal_path(const Volume& volume) {
   std::error_code ignored;
   // By-id links and what they point at are one disk.
-  std::filesystem::path path = std::filesystem::canonical(first_volume.path, ignored);
+  std::filesystem::path path = std::filesystem::canonical(volume.path, ignored);
   if (ignored) {
-    path = std::filesystem::absolute(first_volume.path);
+    path = std::filesystem::absolute(volume.path);
   }
   if (std::filesystem::is_block_file(path, ignored)) {
     return std::filesystem::path("/var/lib/rehost") /
@@ -176,14 +291,16 @@ CommitResult commit_in_place(const std::vector<const Overlay*>& overlays,
 
 CommitResult commit_inputs(const std::vector<CommitInput>& inputs, const CommitOptions& options) {
   require_no_journal(options.journal);
+  for (const std::filesystem::path& mark : options.marks) {
+    require_no_journal(mark);
+  }
   std::vector<Volume> volumes;
   volumes.reserve(inputs.size());
   for (const CommitInput& input : inputs) {
     volumes.push_back(input.volume);
     volumes.back().path = std::filesystem::absolute(input.volume.path).native();
   }
-  std::error_code ignored;  // a directory that cannot be made is named by what comes next
-  std::filesystem::create_directories(options.journal.parent_path(), ignored);
+  make_directory_of(options.journal);
   JournalWriter journal(options.journal, volumes);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const std::unique_ptr<VolumeWriter> volume = options.open_writer(inputs[i].volume);
@@ -192,8 +309,16 @@ CommitResult commit_inputs(const std::vector<CommitInput>& inputs, const CommitO
   if (journal.entries() == 0) {
     return {};
   }
-  journal.finish();
-  return finish_commit(options);
+  try {
+    make_marks(options);
+    journal.finish();
+  } catch (const Error&) {
+    for (const std::filesystem::path& mark : options.marks) {
+      ::unlink(mark.c_str());
+    }
+    throw;
+  }
+  return write_or_undo(options);
 }
 
 std::vector<Volume> volumes_of_journal(const std::filesystem::path& journal) {
@@ -201,11 +326,11 @@ std::vector<Volume> volumes_of_journal(const std::filesystem::path& journal) {
 }
 
 CommitResult finish_commit(const CommitOptions& options) {
-  return apply_journal(options, Direction::forward);
+  return replay_journal(options, Direction::forward);
 }
 
 CommitResult roll_back_commit(const CommitOptions& options) {
-  return apply_journal(options, Direction::back);
+  return replay_journal(options, Direction::back);
 }
 
 }  // namespace rehost

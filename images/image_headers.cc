@@ -491,6 +491,13 @@ void check_image_file(std::string_view format, const ImageSource& file, bool all
   }
 }
 
+bool is_written_once(const ImageSource& vmdk) {
+  constexpr uint32_t kCompressedGrains = 1u << 16;  // VMware Virtual Disk Format 5.0, "flags"
+  const std::vector<std::byte> header = read_up_to(vmdk, 0, kSector);
+  return header.size() == kSector && has_text(header, 0, "KDMV") &&
+         (le32(header, 8) & kCompressedGrains) != 0;
+}
+
 uint64_t size_in_header(std::string_view format, const ImageSource& file) {
   if (format != "vhd") {
     return 0;

@@ -23,6 +23,10 @@ bool ends_with_fixed_vhd_footer(const ImageSource& file);
 // when it is malformed or cut short. `file` is the image file itself, byte for byte.
 void check_image_file(std::string_view format, const ImageSource& file, bool allow_backing);
 
+// A VMDK whose grains are compressed (streamOptimized), one behind the other: there is no room to
+// change one.
+bool is_written_once(const ImageSource& vmdk);
+
 // The size in the header of a VHD, 0 for other formats: qemu takes some from the CHS geometry
 // instead, which is less.
 uint64_t size_in_header(std::string_view format, const ImageSource& file);

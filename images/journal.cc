@@ -17,6 +17,8 @@ constexpr uint64_t kHeaderBytes = 4096;
 constexpr uint64_t kEntryBytes = 64;
 constexpr uint64_t kMostVolumes = 1024;
 constexpr uint64_t kLargestTable = kGibibyte;
+// 48 GiB of changes at least, and 16 MiB of the table for the names of the volumes.
+constexpr uint64_t kMostEntries = (kLargestTable - 16 * kMebibyte) / kEntryBytes;
 
 [[noreturn]] void throw_damaged(const std::string& name, std::string_view what) {
   throw Error(ErrorKind::image_io, fmt::format("{} is not a whole journal: {}", name, what));
@@ -68,6 +70,12 @@ void put_hash(std::vector<std::byte>& out, const BlockHash& hash) {
   put_le(out, hash.low, 8);
 }
 
+// One entry's bytes are never also another's: which of them came last would be anybody's guess.
+bool follows(const JournalEntry& entry, const JournalEntry& previous) {
+  return entry.volume > previous.volume ||
+         (entry.volume == previous.volume && entry.offset >= previous.offset + previous.length);
+}
+
 }  // namespace
 
 JournalWriter::JournalWriter(const std::filesystem::path& path, std::vector<Volume> volumes)
@@ -75,6 +83,11 @@ JournalWriter::JournalWriter(const std::filesystem::path& path, std::vector<Volu
 
 void JournalWriter::add(size_t volume, uint64_t offset, std::span<const std::byte> before,
                         std::span<const std::byte> after) {
+  if (entries_.size() >= kMostEntries) {
+    throw Error(ErrorKind::usage,
+                fmt::format("more changes than {} has room for: convert to a copy with --output",
+                            file_.name()));
+  }
   write_fully(file_.fd(), file_.name(), position_, before);
   write_fully(file_.fd(), file_.name(), position_ + before.size(), after);
   entries_.push_back(
@@ -158,7 +171,8 @@ JournalReader::JournalReader(const std::filesystem::path& path)
     entry.after = rows.hash();
     if (entry.volume >= volume_count || entry.length > kBlockSize || entry.length == 0 ||
         entry.offset > volumes_[entry.volume].size ||
-        entry.length > volumes_[entry.volume].size - entry.offset) {
+        entry.length > volumes_[entry.volume].size - entry.offset ||
+        (!entries_.empty() && !follows(entry, entries_.back()))) {
       throw_damaged(name_, "an entry makes no sense");
     }
     entries_.push_back(entry);

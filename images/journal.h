@@ -33,6 +33,7 @@ struct JournalEntry {
 class JournalWriter {
  public:
   JournalWriter(const std::filesystem::path& path, std::vector<Volume> volumes);
+  // Throws Error(usage) when there are more entries than a reader takes.
   void add(size_t volume, uint64_t offset, std::span<const std::byte> before,
            std::span<const std::byte> after);
   uint64_t entries() const { return entries_.size(); }
@@ -48,6 +49,7 @@ class JournalWriter {
 class JournalReader {
  public:
   // Throws Error(image_io) when the journal is not whole.
+  // Its entries lie within their volumes, ascending, and none upon another.
   explicit JournalReader(const std::filesystem::path& path);
   const std::vector<Volume>& volumes() const { return volumes_; }
   const std::vector<JournalEntry>& entries() const { return entries_; }

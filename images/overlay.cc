@@ -66,10 +66,18 @@ class RawUnderOverlay : public ImageSource {
   std::vector<Extent> changes_;
 };
 
+// Zero for what has none that means anything.
+std::filesystem::file_time_type modification_time(const Volume& volume) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(volume.path, ignored)
+             ? std::filesystem::last_write_time(volume.path, ignored)
+             : std::filesystem::file_time_type();
+}
+
 }  // namespace
 
 Overlay::Overlay(const Volume& volume, const std::filesystem::path& work_directory)
-    : volume_(volume) {
+    : volume_(volume), written_(modification_time(volume)) {
   const ImageFormat* format = find_image_format(volume.format);
   if (format == nullptr) {
     throw Error(ErrorKind::usage, fmt::format("cannot put a layer over {}: unknown format \"{}\"",
@@ -101,12 +109,24 @@ Overlay::~Overlay() {
 }
 
 Overlay::Overlay(Overlay&& other) noexcept
-    : volume_(std::move(other.volume_)), path_(std::exchange(other.path_, {})) {}
+    : volume_(std::move(other.volume_)),
+      path_(std::exchange(other.path_, {})),
+      written_(other.written_) {}
 
 Overlay& Overlay::operator=(Overlay&& other) noexcept {
   std::swap(volume_, other.volume_);
   std::swap(path_, other.path_);
+  std::swap(written_, other.written_);
   return *this;
+}
+
+void Overlay::require_unchanged() const {
+  if (modification_time(volume_) != written_) {
+    throw Error(ErrorKind::plan_conflict,
+                fmt::format("{} was written to by somebody else while it was converted: keep the "
+                            "machine and the replication away from it, and convert it again",
+                            volume_.path));
+  }
 }
 
 std::unique_ptr<ImageSource> Overlay::merged() const {

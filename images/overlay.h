@@ -29,9 +29,15 @@ class Overlay {
   // source.
   std::unique_ptr<ImageSource> merged() const;
 
+  // Throws Error(plan_conflict) when the file beneath was written to since the layer was made: the
+  // two belong together no more. Told by its modification time; of block devices and NBD servers
+  // nothing is known.
+  void require_unchanged() const;
+
  private:
   Volume volume_;
   std::string path_;
+  std::filesystem::file_time_type written_ = {};  // of the file beneath
 };
 
 }  // namespace rehost

@@ -27,12 +27,27 @@ class Wanted : public MemorySource {
 };
 
 // Volumes in memory that survive a crash, and the crash: the nth write or sync is the last, and
-// half done.
+// half done. Until the machine is started again nothing works. Or it was a mere fault, and then the
+// next call works again.
 struct Machine {
   std::map<std::string, Bytes> volumes;
   int calls_until_crash = -1;
+  bool recovers_at_once = false;
+  bool down = false;
 
-  bool crashes_now() { return calls_until_crash >= 0 && calls_until_crash-- == 0; }
+  // True for the call in the middle of which it happens.
+  bool crashes_now() {
+    if (down) {
+      throw Error(ErrorKind::image_io, "down");
+    }
+    const bool crash = calls_until_crash >= 0 && calls_until_crash-- == 0;
+    down = crash && !recovers_at_once;
+    return crash;
+  }
+  void start_again() {
+    down = false;
+    calls_until_crash = -1;
+  }
 };
 
 class MemoryWriter : public VolumeWriter {
@@ -44,6 +59,7 @@ class MemoryWriter : public VolumeWriter {
     std::copy_n(machine_.volumes[name_].begin() + static_cast<ptrdiff_t>(offset), into.size(),
                 into.begin());
   }
+  void reserve(uint64_t /*offset*/, uint64_t /*length*/) override {}
   void write(uint64_t offset, std::span<const std::byte> from) override {
     const bool crash = machine_.crashes_now();
     const size_t bytes = crash ? from.size() / 1024 * 512 : from.size();
@@ -117,7 +133,7 @@ TEST_F(Commit, KilledAtAnyWriteItIsFinishedByRunningItAgain) {
       commit_inputs(inputs, options_for(machine));
       crashed = false;
     } catch (const Error&) {
-      machine.calls_until_crash = -1;
+      machine.start_again();
       finish_commit(options_for(machine));
     }
     EXPECT_EQ(machine.volumes, after.volumes);
@@ -132,11 +148,12 @@ TEST_F(Commit, KilledAtAnyWriteItIsUndoneByRollback) {
     machine.calls_until_crash = calls;
     EXPECT_THROW(commit_inputs(inputs, options_for(machine)), Error);
     // The first rollback is killed as well.
+    machine.start_again();
     machine.calls_until_crash = calls / 2;
     try {
       roll_back_commit(options_for(machine));
     } catch (const Error&) {
-      machine.calls_until_crash = -1;
+      machine.start_again();
       roll_back_commit(options_for(machine));
     }
     EXPECT_EQ(machine.volumes, before.volumes);
@@ -144,11 +161,31 @@ TEST_F(Commit, KilledAtAnyWriteItIsUndoneByRollback) {
   }
 }
 
+TEST_F(Commit, AWriteThatFailsOnceIsUndoneAtOnce) {
+  for (int calls = 0; calls < 40; ++calls) {
+    Machine machine = before;
+    machine.recovers_at_once = true;
+    machine.calls_until_crash = calls;
+    EXPECT_ERROR(ErrorKind::image_io, "has been undone",
+                 commit_inputs(inputs, options_for(machine)));
+    EXPECT_EQ(machine.volumes, before.volumes);
+    EXPECT_TRUE(directory.names().empty());
+  }
+}
+
+TEST_F(Commit, WhatCannotBeUndoneKeepsItsJournalAndSaysSo) {
+  Machine machine = before;
+  machine.calls_until_crash = 5;
+  EXPECT_ERROR(ErrorKind::image_io, "finish with rehost commit or undo with rehost rollback",
+               commit_inputs(inputs, options_for(machine)));
+  EXPECT_EQ(directory.names(), std::vector<std::string>{"journal"});
+}
+
 TEST_F(Commit, ASectorThatIsNeitherIsAConflictAndNothingIsWritten) {
   Machine machine = before;
   machine.calls_until_crash = 3;
   EXPECT_THROW(commit_inputs(inputs, options_for(machine)), Error);
-  machine.calls_until_crash = -1;
+  machine.start_again();
   machine.volumes["/b"][9000 + 70000 * 2 + 700] = std::byte{0x11};  // in the last volume
   const Machine disturbed = machine;
   EXPECT_ERROR(ErrorKind::plan_conflict, "somebody else", finish_commit(options_for(machine)));
@@ -181,7 +218,7 @@ TEST_F(Commit, ADamagedJournalIsNeverApplied) {
   Machine machine = before;
   machine.calls_until_crash = 0;
   EXPECT_THROW(commit_inputs(inputs, options_for(machine)), Error);
-  machine.calls_until_crash = -1;
+  machine.start_again();
   const std::string good = content_of(directory / "journal");
   const Machine torn = machine;
   // Every length, and a flipped byte everywhere that matters.
@@ -199,6 +236,34 @@ TEST_F(Commit, ADamagedJournalIsNeverApplied) {
     EXPECT_ERROR(ErrorKind::image_io, "", finish_commit(options_for(machine)));
   }
   EXPECT_EQ(machine.volumes, torn.volumes);
+}
+
+TEST_F(Commit, AJournalWhoseEntriesOverlapIsRefused) {
+  const Bytes bytes(4096);
+  JournalWriter journal(directory / "journal", {{"disk0", "/a", "raw", 1 << 20}});
+  journal.add(0, 8192, bytes, bytes);
+  journal.add(0, 8192 + 512, bytes, bytes);
+  journal.finish();
+  EXPECT_ERROR(ErrorKind::image_io, "makes no sense", JournalReader(directory / "journal"));
+}
+
+// Whoever meets one of the volumes alone must see that it is half written.
+TEST_F(Commit, MarksLeadToTheJournalForAsLongAsItIsThere) {
+  Machine machine = before;
+  CommitOptions options = options_for(machine);
+  options.marks = {directory / "b.mark"};
+  std::filesystem::create_symlink(directory / "nothing", directory / "b.mark");  // of another time
+  machine.calls_until_crash = 7;
+  EXPECT_THROW(commit_inputs(inputs, options), Error);
+  EXPECT_EQ(volumes_of_journal(directory / "b.mark").size(), 2U);
+  machine.start_again();
+  finish_commit(options);
+  EXPECT_TRUE(directory.names().empty());
+
+  machine = before;
+  directory.write("b.mark", "a journal of its own");
+  EXPECT_ERROR(ErrorKind::plan_conflict, "rehost rollback", commit_inputs(inputs, options));
+  EXPECT_EQ(machine.volumes, before.volumes);
 }
 
 // Real files, a real process, killed for real at some moment.
