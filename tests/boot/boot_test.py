@@ -232,24 +232,6 @@ def half(rehost, originals, work, expectation, password):
     after(rehost, [out / originals[0].name], expectation, password)
 
 
-def interrupted(rehost, originals, work, phase):
-    """SIGTERM in this phase: exit status 9 within ten seconds, a report, and nothing else."""
-    out, debris, events = work / f"out-{phase}", work / f"work-{phase}", work / f"{phase}.jsonl"
-    out.mkdir()
-    debris.mkdir()
-    events.touch()
-    process = subprocess.Popen([rehost, "convert", "--quiet", *originals, "--output", out, "--work-dir", debris, "--events", events])
-    while process.poll() is None and f'"phase_started","phase":"{phase}"' not in events.read_text():
-        time.sleep(0.02)
-    process.terminate()
-    started = time.monotonic()
-    status = process.wait(timeout=120)
-    check(status == 9, f"SIGTERM in phase {phase} ends with {status}, wanted 9")
-    check(time.monotonic() - started < 10, f"after {time.monotonic() - started:.1f} s")
-    left = sorted(p.name for p in [*out.iterdir(), *debris.iterdir()])
-    check(left == ["report.json"], f"what is left: {left}")
-
-
 def efi_entry_of(description, expectation):
     """With it, what fails is Linux; without it, the firmware has nothing to start."""
     return ("--efi-entry", description["efi_entry"]) if expectation.through_efi_entry else ()
@@ -275,8 +257,6 @@ def test(rehost, name, work):
     if expectation.in_place:
         in_place(rehost, originals, work)
         missing_disk(rehost, originals)
-        for phase in ("apply", "image"):
-            interrupted(rehost, originals, work, phase)
 
 
 def main():

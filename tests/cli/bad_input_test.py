@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What rehost refuses before it launches anything: each with a clear sentence, the right exit status and no debris."""
+import fcntl
 import json
 import os
 import subprocess
@@ -83,6 +84,67 @@ class BadInput(CliTest):
     def test_two_sources_of_one_name(self):
         (self.dir / "a").mkdir()
         self.refuses(2, "two sources", "convert", self.disk("disk.raw"), self.disk("a/disk.qcow2"), "--output", self.out)
+
+    def test_an_image_that_is_written_once(self):
+        image = self.dir / "stream.vmdk"
+        subprocess.run(["qemu-img", "convert", "-O", "vmdk", "-o", "subformat=streamOptimized",
+                        self.disk("disk.raw", MIB, boot_sector((64, 128))), image], check=True)
+        before = image.read_bytes()
+        report = ("--report", self.dir / "report.json")
+        result = self.refuses(2, "streamOptimized", "convert", image, "--in-place", *report)
+        self.assertIn("--output", result.stderr)
+        self.refuses(2, "streamOptimized", "apply-delta", self.disk("any.delta"), image)
+        self.assertEqual(image.read_bytes(), before)
+        self.assertEqual(json.loads((self.dir / "report.json").read_text())["phases"], [], "before the launch")
+
+    def test_a_disk_on_a_read_only_file_system(self):
+        where = self.dir / "read-only"
+        where.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", where], check=False).returncode != 0:
+            self.skipTest("no tmpfs can be mounted here")
+        try:
+            disk = self.disk("read-only/disk.raw")
+            subprocess.run(["mount", "-o", "remount,ro", where], check=True)
+            self.refuses(6, "disk.raw", "convert", disk, "--in-place", "--report", self.dir / "report.json")
+        finally:
+            subprocess.run(["umount", where], check=True)
+
+    def convert_to_disk(self, code, sentence, source, target):
+        """convert --output-disk refuses before the launch, and leaves the target alone."""
+        before = target.read_bytes()
+        self.refuses(code, sentence, "convert", source, "--output-disk", target, "--report", self.dir / "report.json")
+        self.assertEqual(target.read_bytes(), before)
+        phases = [name for name, _ in json.loads((self.dir / "report.json").read_text())["phases"]]
+        self.assertNotIn("launch", phases)
+
+    def test_a_target_that_is_too_small(self):
+        self.convert_to_disk(2, "too small", self.disk("disk.raw"), self.disk("target.raw", MIB - 512, b"\xee" * 512))
+
+    def test_a_target_that_is_a_source(self):
+        disk = self.disk("disk.raw")
+        link = self.dir / "link.raw"
+        os.link(disk, link)
+        self.convert_to_disk(2, "is a source", disk, link)
+
+    def test_a_target_that_qemu_writes(self):
+        target = self.disk("target.raw")
+        with lock_as_qemu_does(target):
+            self.convert_to_disk(6, "target.raw is in use", self.disk("disk.raw"), target)
+
+    def test_one_target_for_two_sources(self):
+        target = self.disk("target.raw")
+        link = self.dir / "link.raw"
+        os.link(target, link)
+        self.refuses(6, "is in use", "convert", self.disk("a.raw"), self.disk("b.raw"), "--output-disk", target, "--output-disk", link,
+                     "--report", self.dir / "report.json")
+
+    def test_a_name_that_another_run_is_writing(self):
+        with open(self.out / "disk.raw.partial", "w", encoding="utf-8") as partial:
+            fcntl.flock(partial, fcntl.LOCK_EX)
+            self.refuses(6, "another process", "convert", self.disk("disk.raw"), "--output", self.out)
+
+    def test_a_disk_too_large_for_its_format(self):
+        self.refuses_to_convert(2, "2040 GiB", self.disk("disk.raw", 3 << 40), "--format", "vhd")
 
     def test_an_unknown_option(self):
         self.refuses(2, "--frobnicate", "convert", "--frobnicate", self.disk("disk.raw"))
