@@ -362,7 +362,7 @@ class Faults(CliTest):
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", disk, "-F", "raw", image], check=True)
             before = image.read_bytes()
             run = Run(self.dir / "run-journal", "convert", image, "--allow-backing", "--in-place", "--no-manifest", *APPEND)
-            self.assert_ended(run, 6, "No space left on device")
+            self.assert_ended(run, 6, "space")  # not for the journal, and not for what the image will grow by
             self.assertEqual(list(where.iterdir()), [image])
             self.assertEqual(image.read_bytes(), before)
 

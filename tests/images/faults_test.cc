@@ -24,7 +24,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-constexpr size_t kDiskSize = 5 * kBlockSize / 2 + 512;
+constexpr size_t kDiskSize = 3 * kBlockSize / 2 + 512;
 
 // Every byte said to be changed.
 class Changed : public MemorySource {
@@ -414,7 +414,7 @@ TEST(InPlaceOnAnotherDisk, AJournalDoesNotFitAVolumeOfTheSameSizeAndName) {
   EXPECT_ERROR(ErrorKind::plan_conflict, "somebody else", finish_commit(options));
   EXPECT_ERROR(ErrorKind::plan_conflict, "somebody else", roll_back_commit(options));
   EXPECT_EQ(content_of(disk), other);
-  directory.write("disk.raw", other.substr(0, 1 << 20));
+  directory.write("disk.raw", other.substr(0, 1 << 19));
   EXPECT_ERROR(ErrorKind::plan_conflict, "not the volume of this journal", finish_commit(options));
   std::filesystem::remove(disk);
   EXPECT_ERROR(ErrorKind::usage, "cannot open", roll_back_commit(options));
