@@ -262,13 +262,27 @@ void make_marks(const CommitOptions& options) {
 
 }  // namespace
 
-std::filesystem::path default_journal_path(const Volume& volume) {
+std::filesystem::path lasting_path(const std::filesystem::path& disk,
+                                   const std::filesystem::path& links) {
   std::error_code ignored;
-  // By-id links and what they point at are one disk.
-  std::filesystem::path path = std::filesystem::canonical(volume.path, ignored);
+  const std::filesystem::path real = std::filesystem::canonical(disk, ignored);
   if (ignored) {
-    path = std::filesystem::absolute(volume.path);
+    return std::filesystem::absolute(disk);
   }
+  std::filesystem::path first;
+  for (const auto& link : std::filesystem::directory_iterator(links, ignored)) {
+    std::error_code dangling;
+    if (std::filesystem::canonical(link.path(), dangling) == real &&
+        (first.empty() || link.path() < first)) {
+      first = link.path();
+    }
+  }
+  return first.empty() ? real : first;
+}
+
+std::filesystem::path default_journal_path(const Volume& volume) {
+  const std::filesystem::path path = lasting_path(volume.path);
+  std::error_code ignored;
   if (std::filesystem::is_block_file(path, ignored)) {
     return std::filesystem::path("/var/lib/rehost") /
            (path.filename().native() + ".rehost-journal");
@@ -298,7 +312,7 @@ CommitResult commit_inputs(const std::vector<CommitInput>& inputs, const CommitO
   volumes.reserve(inputs.size());
   for (const CommitInput& input : inputs) {
     volumes.push_back(input.volume);
-    volumes.back().path = std::filesystem::absolute(input.volume.path).native();
+    volumes.back().path = lasting_path(input.volume.path).native();
   }
   make_directory_of(options.journal);
   JournalWriter journal(options.journal, volumes);

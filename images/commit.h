@@ -41,6 +41,12 @@ struct CommitResult {
   std::vector<uint64_t> bytes_by_volume = {};  // in the order of the volumes
 };
 
+// What a disk is called after a restart, too: its first link in /dev/disk/by-id, by what it says of
+// itself. /dev/sdb may be another disk then. A file's own path, and a device's without such links,
+// made canonical.
+std::filesystem::path lasting_path(const std::filesystem::path& disk,
+                                   const std::filesystem::path& links = "/dev/disk/by-id");
+
 // Beside the volume when that is a file, in /var/lib/rehost when it is a block device. A journal
 // goes to the first volume's, and the others' are its marks.
 std::filesystem::path default_journal_path(const Volume& volume);

@@ -187,6 +187,7 @@ class Faults(CliTest):
     def commit_or_roll_back(self, disks, journal, journal_path, mark):
         """One situation, put up again and again: commit and rollback are killed at random times until one of them is done."""
         content = journal_path.read_bytes()
+        journal_path.unlink()  # with it nobody would look at the disks
         self.assertEqual([pathlib.Path(d).name for d in journal.disks], list(DISKS))
         journal.put(1)
         converted = manifest(*disks)

@@ -247,6 +247,24 @@ TEST_F(Commit, AJournalWhoseEntriesOverlapIsRefused) {
   EXPECT_ERROR(ErrorKind::image_io, "makes no sense", JournalReader(directory / "journal"));
 }
 
+TEST(LastingPath, IsTheFirstLinkThatLeadsToTheDisk) {
+  const TemporaryDirectory dev;
+  const std::filesystem::path links = dev / "by-id";
+  std::filesystem::create_directory(links);
+  const std::string sdb = dev.write("sdb", "");
+  const std::string sdc = dev.write("sdc", "");
+  EXPECT_EQ(lasting_path(sdb, links), std::filesystem::canonical(sdb));
+  for (const char* name : {"wwn-0x5000", "scsi-2nd", "scsi-1st"}) {
+    std::filesystem::create_symlink("../sdb", links / name);
+  }
+  std::filesystem::create_symlink("../sdc", links / "ata-other");
+  std::filesystem::create_symlink("../gone", links / "ata-gone");
+  EXPECT_EQ(lasting_path(sdb, links), links / "scsi-1st");
+  EXPECT_EQ(lasting_path(links / "wwn-0x5000", links), links / "scsi-1st");
+  EXPECT_EQ(lasting_path(sdc, links), links / "ata-other");
+  EXPECT_EQ(lasting_path(sdb, dev / "nowhere"), std::filesystem::canonical(sdb));
+}
+
 // Whoever meets one of the volumes alone must see that it is half written.
 TEST_F(Commit, MarksLeadToTheJournalForAsLongAsItIsThere) {
   Machine machine = before;
