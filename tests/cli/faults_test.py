@@ -206,7 +206,9 @@ class Faults(CliTest):
 
         put_up()
         began = time.monotonic()
-        self.assertEqual(start("commit").wait(), 0)
+        process = start("commit")
+        _, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, stderr)
         whole = time.monotonic() - began
         kills = {"commit": 0, "rollback": 0}
         for i in range(40):

@@ -86,8 +86,8 @@ std::vector<Writing> writings() {
   return all;
 }
 
-void PrintTo(const Writing& writing, std::ostream* out) {
-  *out << writing.name;
+std::ostream& operator<<(std::ostream& out, const Writing& writing) {
+  return out << writing.name;
 }
 
 class EveryWriter : public testing::TestWithParam<Writing> {

@@ -28,7 +28,7 @@ struct Plan {
 };
 
 Plan& plan() {
-  static Plan* const shared =
+  static Plan* shared =
       new (::mmap(nullptr, sizeof(Plan), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
           Plan;
   return *shared;
