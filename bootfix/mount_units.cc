@@ -16,7 +16,8 @@ constexpr std::string_view kUnits = "/etc/systemd/system";
 
 // "srv-data.mount" of /etc/systemd/system/srv-data.mount and of srv-data.mount.d/disk.conf.
 std::string unit_of(const GuestPath& path) {
-  const std::string_view directory = path.parent().name();
+  const GuestPath parent = path.parent();
+  const std::string_view directory = parent.name();
   if (directory.ends_with(".mount.d") || directory.ends_with(".swap.d")) {
     return std::string(directory.substr(0, directory.size() - 2));
   }
