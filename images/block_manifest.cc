@@ -49,7 +49,10 @@ class LineReader {
   uint64_t number(std::string_view text, int base = 10) const {
     uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc() || end != text.data() + text.size()) {
+    // Two manifests of one disk are one text, so a number has one spelling.
+    const bool spelt = base == 16 ? text.find_first_of("ABCDEF") == std::string_view::npos
+                                  : text.size() == 1 || !text.starts_with('0');
+    if (error != std::errc() || end != text.data() + text.size() || !spelt) {
       fail("has no number where one is expected");
     }
     return value;

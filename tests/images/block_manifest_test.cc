@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "images/copier.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/memory_source.h"
@@ -56,6 +59,21 @@ TEST(BlockManifest, CutOrChangedAnywhereItIsRefused) {
     bad[i] = static_cast<char>(bad[i] ^ 1);
     EXPECT_THROW(parse_manifest(bad, "m"), Error) << i;
   }
+}
+
+TEST(BlockManifest, ANumberHasOneSpelling) {
+  const std::string good = print_manifest(sample());
+  const std::string root = to_hex(sample().root());
+  std::string upper = root;
+  std::transform(upper.begin(), upper.end(), upper.begin(), ::toupper);
+  ASSERT_NE(root, upper);
+  const auto with = [&](const std::string& old, const std::string& other) {
+    std::string text = good;
+    return text.replace(text.find(old), old.size(), other);
+  };
+  EXPECT_ERROR(ErrorKind::usage, "no number", parse_manifest(with(root, upper), "m"));
+  EXPECT_ERROR(ErrorKind::usage, "no number", parse_manifest(with("size ", "size 0"), "m"));
+  EXPECT_ERROR(ErrorKind::usage, "no number", parse_manifest(with("end ", "end 0"), "m"));
 }
 
 TEST(BlockManifest, NamesTheBlocksThatDiffer) {
