@@ -17,7 +17,8 @@ namespace rehost {
 namespace {
 
 constexpr std::string_view kFirstLine = "rehost-manifest 1";
-constexpr uint64_t kLargestDisk = uint64_t{1} << 50;
+// No EBS volume is larger than 64 TiB; the list of its blocks takes 2.1 GiB.
+constexpr uint64_t kLargestDisk = uint64_t{1} << 46;
 
 // Lines of a manifest, each checked; knows its number for the sentence.
 class LineReader {
