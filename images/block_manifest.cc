@@ -8,6 +8,8 @@
 #include <array>
 #include <charconv>
 #include <iterator>
+#include <memory>
+#include <new>
 #include <system_error>
 
 #include "converter/core/error.h"
@@ -96,17 +98,19 @@ BlockManifest BlockManifest::all_zero(uint64_t size) {
 }
 
 BlockHash BlockManifest::root() const {
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              XXH3_freeState);
+  if (!state || XXH3_128bits_reset(state.get()) != XXH_OK) {
+    throw std::bad_alloc();
+  }
   // The hashes as bytes in canonical order, so that the number is the same on every machine.
-  std::vector<std::byte> bytes;
-  bytes.reserve(blocks.size() * sizeof(XXH128_canonical_t));
   for (const BlockHash& block : blocks) {
     XXH128_canonical_t canonical = {};
     XXH128_canonicalFromHash(&canonical, XXH128_hash_t{block.low, block.high});
-    for (const unsigned char digit : canonical.digest) {
-      bytes.push_back(std::byte{digit});
-    }
+    XXH3_128bits_update(state.get(), canonical.digest, sizeof(canonical.digest));
   }
-  return hash_block(bytes);
+  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
+  return {hash.high64, hash.low64};
 }
 
 std::string print_manifest(const BlockManifest& manifest) {
