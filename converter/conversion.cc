@@ -106,7 +106,7 @@ void lock_disks(OpenDisks& disks, const Options& options) {
   }
   for (const Volume& volume : disks.volumes) {
     disks.locks.emplace_back(volume, use);
-    if (use == SourceUse::convert_in_place) {
+    if (options.command == Command::convert && options.in_place) {
       require_writable(volume);
     }
   }

@@ -163,7 +163,7 @@ po::options_description convert_options() {
        "changed blocks alone")
       ("output-disk", po::value<std::vector<std::string>>()->value_name("DISK"),
        "a block device or file that becomes the converted disk, every byte of it; one for each SOURCE, in their order")
-      ("in-place", "convert the sources themselves")
+      ("in-place", "convert the sources themselves: raw, qcow2, VDI, VMDK")
       ("overwrite", "replace files of an earlier run in DIR")
       ("source-manifest", po::value<std::vector<std::string>>()->value_name("FILE"),
        "what a SOURCE must hold, as rehost manifest writes it; one for each SOURCE, in their order")

@@ -63,6 +63,7 @@ void check_directory(const Options& options) {
   require_writable(options.output);
   for (const ResultPaths& paths : result_paths(options)) {
     for (const fs::path& path : {paths.image, paths.manifest}) {
+      refuse_source(path.native() + ".partial", options);
       if (path.empty() || !fs::exists(path, ignored)) {
         continue;
       }

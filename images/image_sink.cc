@@ -23,15 +23,25 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
                           path.native()));
 }
 
+// A disk of this name may be the source of this run or of another: those hold a lock of their own
+// kind (source_lock.h), and qemu does.
+bool is_a_source(int fd) {
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 // Opens and locks NAME.partial. Another rehost may finish and rename its own between our open and
 // our lock; then the name leads elsewhere and we look again.
-FileDescriptor open_partial(const std::filesystem::path& path) {
+FileDescriptor open_partial(const std::filesystem::path& path, unsigned mode) {
   while (true) {
-    FileDescriptor file = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    FileDescriptor file = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+    const bool writing = ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (writing || is_a_source(file.get())) {
       throw Error(
           ErrorKind::environment,
-          fmt::format("{} is being written by another process; wait for it to end", path.native()));
+          fmt::format("{} is in use by another run or process; wait for it to end", path.native()));
     }
     struct stat ours = {};
     struct stat named = {};
@@ -48,7 +58,8 @@ EncodedPiece ImageSink::encode(uint64_t /*offset*/, std::span<const std::byte> /
   return {};
 }
 
-PartialFile::PartialFile(std::filesystem::path final_path, Existing existing, FileGroup* together)
+PartialFile::PartialFile(std::filesystem::path final_path, Existing existing, FileGroup* together,
+                         unsigned mode)
     : final_path_(std::move(final_path)),
       partial_path_(final_path_.native() + ".partial"),
       existing_(existing),
@@ -64,11 +75,18 @@ PartialFile::PartialFile(std::filesystem::path final_path, Existing existing, Fi
     throw Error(ErrorKind::usage,
                 fmt::format("cannot write {}: it is a directory", final_path_.native()));
   }
+  if (std::filesystem::exists(final_path_, ignored) &&
+      !std::filesystem::is_regular_file(final_path_, ignored)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("cannot write {}: it is a device, pipe or socket, which a file would "
+                            "take the place of; name a file",
+                            final_path_.native()));
+  }
   if (existing_ == Existing::refuse && std::filesystem::exists(final_path_, ignored)) {
     throw_exists(final_path_);
   }
   try {
-    file_ = open_partial(partial_path_);
+    file_ = open_partial(partial_path_, mode);
   } catch (const Error& error) {
     // The operator named the directory, not this file: a directory that cannot be written is the
     // worker's trouble.

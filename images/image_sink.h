@@ -67,7 +67,8 @@ struct SinkRequest {
 class PartialFile {
  public:
   // With a group, finish() hands the file over to it, and FileGroup::publish() gives it its name.
-  PartialFile(std::filesystem::path final_path, Existing existing, FileGroup* together = nullptr);
+  PartialFile(std::filesystem::path final_path, Existing existing, FileGroup* together = nullptr,
+              unsigned mode = 0644);
   explicit PartialFile(const SinkRequest& request)
       : PartialFile(request.path, request.existing, request.together) {}
   ~PartialFile();

@@ -79,7 +79,8 @@ bool follows(const JournalEntry& entry, const JournalEntry& previous) {
 }  // namespace
 
 JournalWriter::JournalWriter(const std::filesystem::path& path, std::vector<Volume> volumes)
-    : volumes_(std::move(volumes)), file_(path, Existing::refuse) {}
+    : volumes_(std::move(volumes)),
+      file_(path, Existing::refuse, nullptr, 0600) {}  // it holds the guest's own bytes
 
 void JournalWriter::add(size_t volume, uint64_t offset, std::span<const std::byte> before,
                         std::span<const std::byte> after) {

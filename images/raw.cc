@@ -81,13 +81,13 @@ void RawFileSink::finish() {
 ExistingDiskSink::ExistingDiskSink(const SinkRequest& request)
     : name_(request.path.native()),
       lock_({"target", name_, "raw", request.size}, SourceUse::convert_in_place),
-      file_(open_file(request.path, O_RDWR)) {
-  const uint64_t size = file_size_of(file_.get(), name_);
-  if (size < request.size) {
-    throw Error(
-        ErrorKind::usage,
-        fmt::format("{} is too small: it has {} ({} bytes), the disk needs {} ({} bytes)", name_,
-                    human_bytes(size), size, human_bytes(request.size), request.size));
+      file_(open_file(request.path, O_RDWR)),
+      size_(request.size),
+      file_size_(file_size_of(file_.get(), name_)) {
+  if (file_size_ < size_) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is too small: it has {} ({} bytes), the disk needs {} ({} bytes)",
+                            name_, human_bytes(file_size_), file_size_, human_bytes(size_), size_));
   }
 }
 
@@ -105,6 +105,9 @@ void ExistingDiskSink::zero(uint64_t offset, uint64_t length) {
 }
 
 void ExistingDiskSink::finish() {
+  if (size_ < file_size_) {
+    zero_range(file_.get(), name_, size_, file_size_ - size_);
+  }
   sync_file(file_.get(), name_);
 }
 

@@ -59,6 +59,8 @@ class ExistingDiskSink : public ImageSink {
   std::string name_;
   SourceLock lock_;
   FileDescriptor file_;
+  uint64_t size_;       // of the disk that is written
+  uint64_t file_size_;  // what lies behind the disk, old partition tables say, becomes zeros
 };
 
 std::unique_ptr<ImageSink> open_raw_sink(const SinkRequest& request);

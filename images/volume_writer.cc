@@ -112,6 +112,15 @@ void require_writable(const Volume& volume) {
                             "qemu-img convert",
                             volume.path));
   }
+  // A kill in the middle of a write leaves VHDX with a log to be replayed and VHD without its
+  // footer: qemu opens neither for reading, and the journal could not be carried out.
+  if (volume.format == "vhd" || volume.format == "vhdx") {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is a {}, which a conversion in place could leave unreadable if it "
+                            "were killed: convert it with --output, or make a raw or qcow2 image "
+                            "of it with qemu-img convert",
+                            volume.path, volume.format == "vhd" ? "VHD" : "VHDX"));
+  }
 }
 
 }  // namespace rehost

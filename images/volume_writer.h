@@ -33,8 +33,8 @@ class VolumeWriter {
 std::unique_ptr<VolumeWriter> open_volume_writer(const Volume& volume);
 
 // To be asked before the work begins. Throws Error: usage when images of this kind are written once
-// and never changed (a streamOptimized VMDK: qemu opens it, and fails at the first write), usage or
-// environment when the file cannot be opened for writing.
+// and never changed (a streamOptimized VMDK: qemu opens it, and fails at the first write) or do not
+// survive a kill (VHD, VHDX), usage or environment when the file cannot be opened for writing.
 void require_writable(const Volume& volume);
 
 }  // namespace rehost

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import stat
 import subprocess
 import unittest
 
@@ -81,6 +82,24 @@ class BadInput(CliTest):
     def test_an_output_that_is_the_source(self):
         self.refuses(2, "is a source", "convert", self.disk("disk.raw"), "--output", self.dir, "--overwrite")
 
+    def test_a_source_that_a_result_would_be_written_through(self):
+        disk = self.disk("disk.raw.partial")
+        before = disk.read_bytes()
+        self.refuses(2, "is a source", "convert", self.disk("disk.raw"), disk, "--source-format", "raw", "--output", self.dir, "--overwrite")
+        self.assertEqual(disk.read_bytes(), before)
+
+    def test_formats_that_no_kill_may_meet(self):
+        for name, qemu_name in (("vhd", "vpc"), ("vhdx", "vhdx")):
+            image = self.dir / f"disk.{name}"
+            subprocess.run(["qemu-img", "create", "-q", "-f", qemu_name, image, "8M"], check=True)
+            before = image.read_bytes()
+            self.refuses(2, "--output", "convert", image, "--in-place", "--report", self.dir / "report.json")
+            self.assertEqual(image.read_bytes(), before)
+
+    def test_a_manifest_in_the_place_of_a_device(self):
+        self.refuses(2, "device", "manifest", self.disk("disk.raw"), "--manifest", "/dev/null")
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
+
     def test_two_sources_of_one_name(self):
         (self.dir / "a").mkdir()
         self.refuses(2, "two sources", "convert", self.disk("disk.raw"), self.disk("a/disk.qcow2"), "--output", self.out)
@@ -141,7 +160,7 @@ class BadInput(CliTest):
     def test_a_name_that_another_run_is_writing(self):
         with open(self.out / "disk.raw.partial", "w", encoding="utf-8") as partial:
             fcntl.flock(partial, fcntl.LOCK_EX)
-            self.refuses(6, "another process", "convert", self.disk("disk.raw"), "--output", self.out)
+            self.refuses(6, "another run or process", "convert", self.disk("disk.raw"), "--output", self.out)
 
     def test_a_disk_too_large_for_its_format(self):
         self.refuses_to_convert(2, "2040 GiB", self.disk("disk.raw", 3 << 40), "--format", "vhd")

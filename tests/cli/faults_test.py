@@ -294,7 +294,7 @@ class Faults(CliTest):
             for words in (("convert", disk, "--output", self.dir), ("convert", disk, "--in-place"), ("commit", disk), ("rollback", disk),
                           ("inspect", disk), ("plan", disk), ("manifest", disk), ("convert", self.dir / "other/link.raw", "--in-place")):
                 self.at_once("is in use: rehost (pid ", *words)
-            self.at_once("is being written by another process", "convert", other, "--output", self.out)
+            self.at_once("is in use by another run or process", "convert", other, "--output", self.out)
         finally:
             first.process.terminate()
         self.assert_ended(first, 9)

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "images/copier.h"
+#include "images/source_lock.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/memory_source.h"
 #include "tests/support/temporary_directory.h"
@@ -101,9 +102,25 @@ TEST(RawFileSink, TakesOverWhatAKilledRunLeft) {
 TEST(RawFileSink, RefusesWhatAnotherRunIsWriting) {
   const TemporaryDirectory directory;
   const RawFileSink sink({.path = directory / "out.raw", .size = 1024});
-  EXPECT_ERROR(ErrorKind::environment, "another process",
+  EXPECT_ERROR(ErrorKind::environment, "another run or process",
                RawFileSink({.path = directory / "out.raw", .size = 1024}));
   EXPECT_EQ(directory.names(), std::vector<std::string>{"out.raw.partial"});
+}
+
+TEST(RawFileSink, NeverTakesOverASource) {
+  const TemporaryDirectory directory;
+  const std::string disk = directory.write("out.raw.partial", std::string(8192, 'x'));
+  const SourceLock lock({"disk0", disk, "raw", 8192}, SourceUse::convert);
+  EXPECT_ERROR(ErrorKind::environment, "in use",
+               RawFileSink({.path = directory / "out.raw", .size = 1024}));
+  EXPECT_EQ(content_of(disk), std::string(8192, 'x'));
+}
+
+TEST(RawFileSink, ADeviceKeepsItsName) {
+  for (const char* device : {"/dev/null", "/dev/full"}) {
+    EXPECT_ERROR(ErrorKind::usage, "device", PartialFile(device, Existing::replace));
+    EXPECT_TRUE(std::filesystem::is_character_file(device));
+  }
 }
 
 TEST(RawFileSink, NamesAMissingDirectory) {
@@ -141,6 +158,17 @@ TEST(ExistingDiskSink, AUsedDiskEqualsTheSourceAfterwards) {
   ExistingDiskSink sink({.path = directory / "disk", .size = bytes.size()});
   copy_image(source, sink);
   EXPECT_EQ(content_of(directory / "disk"), bytes_as_text(bytes));
+}
+
+// Behind the disk: the backup GPT of the old one, say.
+TEST(ExistingDiskSink, NoByteOfALargerDiskIsLeft) {
+  const TemporaryDirectory directory;
+  const std::vector<std::byte> bytes = mixed_disk(2 << 20, 12);
+  directory.write("disk", std::string(bytes.size() + 1'000'000, '\xEE'));
+  const MemorySource source(bytes);
+  ExistingDiskSink sink({.path = directory / "disk", .size = bytes.size()});
+  copy_image(source, sink);
+  EXPECT_EQ(content_of(directory / "disk"), bytes_as_text(bytes) + std::string(1'000'000, '\0'));
 }
 
 TEST(ExistingDiskSink, RefusesADiskThatAnotherIsWriting) {
