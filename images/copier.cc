@@ -182,7 +182,7 @@ class Copy {
   unsigned thread_count() const {
     const unsigned wanted = options_.threads != 0
                                 ? options_.threads
-                                : std::clamp(std::thread::hardware_concurrency(), 2U, 8U);
+                                : std::clamp(std::thread::hardware_concurrency(), 4U, 8U);
     const uint64_t affordable = std::max<uint64_t>(options_.bytes_in_flight / (2 * kBlockSize), 1);
     return static_cast<unsigned>(std::min<uint64_t>(wanted, affordable));
   }

@@ -22,7 +22,7 @@ enum class FinishSink { when_copied, by_caller };
 
 struct CopyOptions {
   FinishSink finish = FinishSink::when_copied;
-  unsigned threads = 0;  // 0: as many as there are processors, at least 2, at most 8
+  unsigned threads = 0;  // 0: as many as there are processors, at least 4 (some wait), at most 8
   uint64_t bytes_in_flight = 64 * kMebibyte;
   OnProgress on_progress = {};  // called by the thread that called copy_image
   std::stop_token stop = {};    // stops the copy with Error(cancelled)
