@@ -180,6 +180,15 @@ void check_qcow2(const ImageSource& file, bool allow_backing) {
   }
 }
 
+// ASCII letters as small ones.
+std::string folded(std::string_view text) {
+  std::string small(text);
+  std::transform(small.begin(), small.end(), small.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return small;
+}
+
 // The value of KEY in a VMDK descriptor, without quotes.
 std::string descriptor_value(std::string_view descriptor, std::string_view key) {
   size_t at = 0;
@@ -204,17 +213,41 @@ std::string descriptor_value(std::string_view descriptor, std::string_view key) 
   return {};
 }
 
-void check_vmdk_descriptor(const ImageSource& file, uint64_t offset) {
-  constexpr uint64_t kLargestDescriptor = 20 * kSector;
-  const std::vector<std::byte> bytes = read_up_to(file, offset, kLargestDescriptor);
-  if (!has_text(bytes, 0, "# Disk DescriptorFile")) {
-    return;
-  }
+// qemu (block/vmdk.c, vmdk_parent_open) asks neither what the descriptor begins with nor for lines:
+// wherever the word stands, what follows the two bytes after it, up to a quotation mark, is opened.
+// So the word may stand nowhere, in whatever case, but in front of a plainly empty value.
+void check_vmdk_descriptor(const ImageSource& file, uint64_t offset, uint64_t length) {
+  constexpr std::string_view kParent = "parentfilenamehint";
+  constexpr std::string_view kNone = "=\"\"";
+  constexpr size_t kLongestName = 1023;
+  const std::vector<std::byte> bytes = read_up_to(file, offset, length);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const std::string parent = descriptor_value(text, "parentFileNameHint");
-  const std::string parent_cid = descriptor_value(text, "parentCID");
-  if (!parent.empty() || (!parent_cid.empty() && parent_cid != "ffffffff")) {
-    throw_layer(file, "parent disk", printable(std::as_bytes(std::span(parent))));
+  const std::string small = folded(text);
+  for (size_t at = small.find(kParent); at != std::string::npos; at = small.find(kParent, at + 1)) {
+    const size_t after = at + kParent.size();
+    if (text.substr(after, kNone.size()) == kNone) {
+      continue;
+    }
+    const std::string_view value = text.substr(std::min(after + 2, text.size()));
+    const size_t end = std::min(value.find_first_of("\"\r\n"), kLongestName);
+    throw_layer(file, "parent disk", printable(std::as_bytes(std::span(value.substr(0, end)))));
+  }
+  const std::string parent_cid = descriptor_value(small, "parentcid");
+  if (!parent_cid.empty() && parent_cid != "ffffffff") {
+    const std::string cid = parent_cid.substr(0, kLongestName);
+    throw_layer(file, "parent disk", "CID " + printable(std::as_bytes(std::span(cid))));
+  }
+}
+
+// Two places: qemu looks in the sectors after the header, whatever the header says of them.
+void check_vmdk_descriptors(const ImageSource& file, std::span<const std::byte> header) {
+  constexpr uint64_t kQemuSectors = 20;
+  constexpr uint64_t kMostSectors = kMebibyte / kSector;
+  check_vmdk_descriptor(file, kSector, kQemuSectors * kSector);
+  const uint64_t sector = std::min(le64(header, 28), file.size() / kSector);
+  if (sector > 0) {  // 0: the header names none
+    const uint64_t sectors = std::clamp(le64(header, 36), kQemuSectors, kMostSectors);
+    check_vmdk_descriptor(file, sector * kSector, sectors * kSector);
   }
 }
 
@@ -269,8 +302,7 @@ void check_vmdk(const ImageSource& file, bool allow_backing) {
     throw_layer(file, "extents", "in its description");
   }
   if (!allow_backing) {
-    check_vmdk_descriptor(file, kSector);  // where qemu looks for the parent
-    check_vmdk_descriptor(file, std::min(le64(header, 28), file.size() / kSector) * kSector);
+    check_vmdk_descriptors(file, header);
   }
   uint64_t directory_sector = le64(header, 56);
   if (directory_sector == kDirectoryAtEnd) {

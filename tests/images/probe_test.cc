@@ -258,6 +258,103 @@ TEST(Probe, AVmdkWithAParentIsRefused) {
                probe_volume("d", directory / "child.vmdk"));
 }
 
+// A sparse VMDK of 1 MiB by qemu-img, with another text in the place of its descriptor.
+std::string vmdk_with_descriptor(const TemporaryDirectory& directory, std::string descriptor) {
+  constexpr size_t kDescriptorBytes = 20 * 512;
+  std::string path = directory / "disk.vmdk";
+  EXPECT_EQ(shell("qemu-img create -q -f vmdk " + path + " 1M"), 0);
+  EXPECT_LE(descriptor.size(), kDescriptorBytes);
+  descriptor.resize(kDescriptorBytes, '\0');
+  patch(path, 512, descriptor);
+  return path;
+}
+
+std::string vmdk_descriptor(const std::string& first_line, const std::string& parent_cid,
+                            const std::string& hint) {
+  return first_line + "\nversion=1\nCID=a6dc3028\nparentCID=" + parent_cid +
+         "\ncreateType=\"monolithicSparse\"\n" + hint +
+         "\n# Extent description\nRW 2048 SPARSE \"disk.vmdk\"\n";
+}
+
+constexpr const char* kVmdkFirstLine = "# Disk DescriptorFile";
+
+// block/vmdk.c of qemu looks for the bare word in the 20 sectors after the header, whatever else is
+// there, and takes what follows the two bytes after it, up to a quotation mark, for the parent.
+TEST(Probe, AVmdkNamesAParentWhereverQemuFindsOne) {
+  REHOST_NEEDS_QEMU();
+  const TemporaryDirectory directory;
+  const auto refused = [&directory](const std::string& what, const std::string& descriptor) {
+    SCOPED_TRACE(descriptor);
+    EXPECT_ERROR(ErrorKind::usage, what,
+                 probe_volume("d", vmdk_with_descriptor(directory, descriptor)));
+  };
+  refused("parent disk \"/etc/p.vmdk\"", vmdk_descriptor("#  isk DescriptorFile", "77610e92",
+                                                         "parentFileNameHint=\"/etc/p.vmdk\""));
+  refused("parent disk \"nbd://127.0.0.1:9/x\"",
+          vmdk_descriptor("#  isk DescriptorFile", "77610e92",
+                          "parentFileNameHint=\"nbd://127.0.0.1:9/x\""));
+  refused("parent disk \"/etc/p.vmdk\"",
+          vmdk_descriptor(kVmdkFirstLine, "ffffffff", "x_parentFileNameHint=\"/etc/p.vmdk\""));
+  refused("parent disk \"/etc/p.vmdk\"",
+          vmdk_descriptor(kVmdkFirstLine, "ffffffff", "#parentFileNameHint::/etc/p.vmdk\""));
+  refused("parent disk \"/etc/p.vmdk\"",
+          vmdk_descriptor(kVmdkFirstLine, "ffffffff", "PARENTFILENAMEHINT=\"/etc/p.vmdk\""));
+  refused("parent disk \"/etc/p.vmdk\"",
+          vmdk_descriptor(kVmdkFirstLine, "ffffffff",
+                          "parentFileNameHint=\"\"\nparentFileNameHint=\"/etc/p.vmdk\""));
+  refused("parent disk", vmdk_descriptor(kVmdkFirstLine, "ffffffff", "parentFileNameHint = \"\""));
+  refused("parent disk", std::string(20 * 512 - 18, '#') + "parentFileNameHint");
+  refused("parent disk \"CID 77610e92\"", vmdk_descriptor("#  isk", "77610e92", ""));
+}
+
+TEST(Probe, AVmdkNamesAParentInTheDescriptorOfItsHeader) {
+  REHOST_NEEDS_QEMU();
+  const TemporaryDirectory directory;
+  const std::string image =
+      vmdk_with_descriptor(directory, vmdk_descriptor(kVmdkFirstLine, "ffffffff", ""));
+  const uint64_t sector = std::filesystem::file_size(image) / 512;
+  patch(image, sector * 512, std::string(40 * 512, '\0'));
+  patch(image, (sector + 30) * 512, "parentFileNameHint=\"/etc/p.vmdk\"");
+  EXPECT_EQ(probe_volume("d", image).size, 1U << 20);
+  patch(image, 28, le(sector, 8) + le(40, 8));
+  EXPECT_ERROR(ErrorKind::usage, "parent disk \"/etc/p.vmdk\"", probe_volume("d", image));
+}
+
+// Its extents are other files, which qemu opens.
+TEST(Probe, AVmdkHeaderInFrontOfADescriptionIsNoDisk) {
+  REHOST_NEEDS_QEMU();
+  const TemporaryDirectory directory;
+  const std::string image =
+      vmdk_with_descriptor(directory, std::string(kVmdkFirstLine) +
+                                          "\nversion=1\nCID=1\nparentCID=ffffffff\n"
+                                          "createType=\"monolithicFlat\"\n"
+                                          "RW 8 FLAT \"/etc/passwd\" 0\n");
+  EXPECT_EQ(probe_volume("d", image).size,
+            1U << 20);  // it has grains of its own, and these are read
+  patch(image, 12, le(0, 8));
+  EXPECT_ERROR(ErrorKind::usage, "it names the extents", probe_volume("d", image));
+  EXPECT_ERROR(ErrorKind::usage, "it names the extents",
+               probe_volume("d", image, {.allow_backing = true}));
+}
+
+TEST(Probe, AVmdkWithoutAParentIsReadWhoeverWroteIt) {
+  REHOST_NEEDS_QEMU();
+  const TemporaryDirectory directory;
+  const auto size_of = [&directory](const std::string& descriptor) {
+    return probe_volume("d", vmdk_with_descriptor(directory, descriptor)).size;
+  };
+  // As VMware writes it.
+  EXPECT_EQ(size_of("# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\nCID=fffffffe\n"
+                    "parentCID=ffffffff\nisNativeSnapshot=\"no\"\n"
+                    "createType=\"monolithicSparse\"\n\n# Extent description\n"
+                    "RW 2048 SPARSE \"disk.vmdk\"\n\n# The Disk Data Base \n#DDB\n\n"
+                    "ddb.adapterType = \"lsilogic\"\nddb.virtualHWVersion = \"14\"\n"),
+            1U << 20);
+  EXPECT_EQ(size_of(vmdk_descriptor(kVmdkFirstLine, "ffffffff", "parentFileNameHint=\"\"")),
+            1U << 20);
+  EXPECT_EQ(size_of(vmdk_descriptor(kVmdkFirstLine, "FFFFFFFF", "")), 1U << 20);
+}
+
 TEST(Formats, NamesAreUniqueAndQemuNamesAreFound) {
   for (const ImageFormat& row : image_formats()) {
     EXPECT_EQ(find_image_format(row.name), &row);
