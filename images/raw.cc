@@ -42,7 +42,8 @@ std::vector<Extent> RawSource::extents(uint64_t offset, uint64_t length) const {
         data = std::min(static_cast<uint64_t>(found), end);
         const off_t after = ::lseek(file_.get(), static_cast<off_t>(data), SEEK_HOLE);
         hole = after < 0 ? end : std::min(static_cast<uint64_t>(after), end);
-      } else if (errno == ENXIO) {
+      } else if (errno == ENXIO) {  // no more data up to the end of the file, wherever that is now
+        require_whole();
         data = end;
       }  // anything else: this file system has no holes to tell of
     }
@@ -51,6 +52,16 @@ std::vector<Extent> RawSource::extents(uint64_t offset, uint64_t length) const {
     offset = std::max(hole, data);
   }
   return extents;
+}
+
+void RawSource::require_whole() const {
+  const uint64_t now = file_size_of(file_.get(), name_);
+  if (now < size_) {
+    throw Error(ErrorKind::image_io,
+                fmt::format("{} was cut from {} bytes to {} while it was read; run again when "
+                            "nothing else writes to it",
+                            name_, size_, now));
+  }
 }
 
 RawFileSink::RawFileSink(const SinkRequest& request) : file_(request) {

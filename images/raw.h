@@ -20,6 +20,9 @@ class RawSource : public ImageSource {
   const std::string& name() const override { return name_; }
 
  private:
+  // Throws Error(image_io) when the file has become smaller: its end is no hole.
+  void require_whole() const;
+
   std::string name_;
   FileDescriptor file_;
   uint64_t size_ = 0;

@@ -10,6 +10,7 @@
 #include "images/source_lock.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/memory_source.h"
+#include "tests/support/recording_sink.h"
 #include "tests/support/temporary_directory.h"
 
 namespace rehost {
@@ -38,6 +39,28 @@ TEST(RawSource, SaysWhereTheFileEnds) {
   const RawSource source(directory.write("disk.raw", std::string(1024, 'x')));
   std::vector<std::byte> buffer(1024);
   EXPECT_ERROR(ErrorKind::image_io, "ends there", source.read(512, buffer));
+}
+
+TEST(RawSource, AFileThatWasCutSinceIsNotAHole) {
+  const TemporaryDirectory directory;
+  for (const uint64_t left : {0U, 4096U, 512U * 1024, (1U << 20) - 512}) {
+    SCOPED_TRACE(left);
+    const std::string path = directory.write("disk.raw", std::string(1 << 20, 'x'));
+    const RawSource source(path);
+    std::filesystem::resize_file(path, left);
+    EXPECT_ERROR(ErrorKind::image_io, "was cut", source.extents(0, 1 << 20));
+    EXPECT_ERROR(ErrorKind::image_io, "was cut", source.extents((1 << 20) - 512, 512));
+    RecordingSink sink(1 << 20, {.random_access = true, .starts_as_zeros = true});
+    EXPECT_ERROR(ErrorKind::image_io, "", copy_image(source, sink, {}));
+    EXPECT_FALSE(sink.finished);
+  }
+}
+
+TEST(RawSource, AHoleAtTheEndIsNoCut) {
+  const TemporaryDirectory directory;
+  const RawSource source(directory.sparse("disk.raw", 1 << 20));
+  const std::vector<Extent> expected = {{0, 1 << 20, true, false}};
+  EXPECT_EQ(source.extents(0, 1 << 20), expected);
 }
 
 TEST(RawFileSink, GetsItsNameLast) {
