@@ -45,8 +45,9 @@ class WorkList {
       return std::nullopt;
     }
     if (position_ >= window_end_) {
-      window_end_ = std::min(position_ + kMapWindow, source_.size());
-      window_ = source_.extents(position_, window_end_ - position_);
+      const uint64_t end = std::min(position_ + kMapWindow, source_.size());
+      window_ = source_.extents(position_, end - position_);  // throws: the next one asks again
+      window_end_ = end;
       extent_ = 0;
     }
     while (end_of(window_[extent_]) <= position_) {

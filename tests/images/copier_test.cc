@@ -106,6 +106,23 @@ TEST(Copier, AFaultAtAnyCallIsThrownAndTheSinkIsNotFinished) {
   }
 }
 
+class MapThatFails : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+  std::vector<Extent> extents(uint64_t /*offset*/, uint64_t /*length*/) const override {
+    throw Error(ErrorKind::image_io, "the map cannot be read");
+  }
+};
+
+TEST(Copier, AMapThatFailsIsThrownWhicheverThreadAskedForIt) {
+  const MapThatFails source(mixed_disk(kBlockSize, 7));
+  for (int round = 0; round < 200; ++round) {
+    RecordingSink sink(source.size(), kNewFile);
+    EXPECT_ERROR(ErrorKind::image_io, "the map", copy_image(source, sink, {.threads = 8}));
+    EXPECT_FALSE(sink.finished);
+  }
+}
+
 TEST(Copier, AReadThatFailsIsThrown) {
   for (int reads = 0; reads < 12; reads += 3) {
     MemorySource source(mixed_disk(kDiskSize, 7));
