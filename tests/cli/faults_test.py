@@ -18,7 +18,7 @@ import tempfile
 import time
 import unittest
 
-from rehost_cli import REHOST, CliTest
+from rehost_cli import REHOST, RUN_HANGS, STOP_HANGS, CliTest, processes_of
 
 MAKE_GUEST = pathlib.Path(__file__).resolve().parents[2] / "scripts/make-guest"
 DISKS = ("disk0.raw", "disk1.raw")
@@ -57,9 +57,9 @@ class Run:
         while self.process.poll() is None and self.events.read_text().count(f'"phase_started","phase":"{phase}"') < times:
             time.sleep(0.005)
 
-    def end(self):
+    def end(self, timeout=RUN_HANGS):
         """Exit status and what it said."""
-        _, stderr = self.process.communicate(timeout=300)
+        _, stderr = self.process.communicate(timeout=timeout)
         return self.process.returncode, stderr
 
     def kill(self):
@@ -68,12 +68,8 @@ class Run:
 
     def left_behind(self):
         """Files in its work directory, and processes that know it, a little later."""
-        deadline = time.monotonic() + 5
-        while True:
-            found = subprocess.run(["pgrep", "-fa", str(self.directory)], check=False, stdout=subprocess.PIPE, text=True).stdout
-            if not found or time.monotonic() > deadline:
-                return sorted(p.name for p in self.work.iterdir()), found
-            time.sleep(0.1)
+        found = processes_of(self.directory)
+        return sorted(p.name for p in self.work.iterdir()), found
 
 
 class Journal:
@@ -161,7 +157,8 @@ class Faults(CliTest):
         phase = self.random.choice(("launch", "inspect", "plan", "apply", "close"))
         run = Run(self.dir / "early", *words)
         run.wait_for(phase)
-        time.sleep(self.random.random())
+        if phase != "close":  # what follows it is the commit
+            time.sleep(self.random.random())
         run.kill()
         self.assertEqual(run.left_behind()[1], "", f"killed in {phase}")
         self.assertEqual(manifest(*disks), self.originals, f"killed in {phase}")
@@ -170,12 +167,27 @@ class Faults(CliTest):
         journal_path = self.dir / "machine/disk0.raw.rehost-journal"
         mark = self.dir / "machine/disk1.raw.rehost-journal"
         run = Run(self.dir / "early", *words)  # what the killed one left in its work directory does not matter
-        while run.process.poll() is None and not journal_path.exists():
-            pass
-        run.kill()
-        self.assertTrue(journal_path.exists(), "the commit was over before it could be killed")
+        self.kill_in_the_commit(run, journal_path, mark)
         self.refuse_half_written(disks)
         self.commit_or_roll_back(disks, Journal(journal_path), journal_path, mark)
+
+    def kill_in_the_commit(self, run, journal_path, mark):
+        """A commit may be over before anybody sees its journal. Then the journal is put back where it was: so it is after a kill between
+        the last write and the removal."""
+        kept = self.dir / "journal"
+        kept.touch()
+        os.link(kept, f"{journal_path}.partial")  # the run writes into what a killed one has left there, and so into the kept one
+        while run.process.poll() is None and not journal_path.exists():
+            pass
+        run.process.kill()
+        status, stderr = run.end()
+        if not journal_path.exists():
+            print("the commit was over before it was killed", file=sys.stderr)
+            self.assertIn(status, (0, -signal.SIGKILL), stderr)
+            self.assertGreater(kept.stat().st_size, 0)
+            os.link(kept, journal_path)
+            if not mark.is_symlink():
+                mark.symlink_to(journal_path)
 
     def refuse_half_written(self, disks):
         """One disk alone, too, is known to be half of something."""
@@ -205,14 +217,19 @@ class Faults(CliTest):
         def start(command):
             return subprocess.Popen([REHOST, command, "--quiet", *disks, "--work-dir", self.work], stderr=subprocess.PIPE, text=True)
 
+        def complete(command):
+            """Seconds that it took."""
+            began = time.monotonic()
+            process = start(command)
+            _, stderr = process.communicate(timeout=RUN_HANGS)
+            self.assertEqual(process.returncode, 0, stderr)
+            return time.monotonic() - began
+
         put_up()
-        began = time.monotonic()
-        process = start("commit")
-        _, stderr = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 0, stderr)
-        whole = time.monotonic() - began
+        took = whole = complete("commit")
         kills = {"commit": 0, "rollback": 0}
-        for i in range(40):
+        i = 0
+        while i < 40 or (kills["commit"] <= 10 and i < 400):
             put_up()
             command = "commit"
             for _ in range(self.random.randint(1, 4)):
@@ -223,17 +240,18 @@ class Faults(CliTest):
                 process.communicate()
                 kills[command] += process.returncode == -signal.SIGKILL
                 if not journal_path.exists():
+                    whole *= 0.9  # the machine may be less busy than it was
                     break
+                whole = min(took, whole * 1.05)
             if journal_path.exists():
                 command = self.random.choice(("commit", "rollback"))
-                process = start(command)
-                _, stderr = process.communicate(timeout=60)
-                self.assertEqual(process.returncode, 0, stderr)
+                complete(command)
             self.assertTrue(journal.hold(int(command == "commit")), f"round {i}: {command} ended, and that is not what the disks hold")
             self.assertFalse(mark.exists(), f"round {i}")
             if i % 8 == 0:
                 self.assertEqual(manifest(*disks), converted if command == "commit" else self.originals, f"round {i}")
-        print(f"killed: {kills}; a commit takes {whole:.2f} s", file=sys.stderr)
+            i += 1
+        print(f"killed: {kills}; a commit takes {took:.2f} s", file=sys.stderr)
         self.assertGreater(kills["commit"], 10)
         self.rehost("inspect", self.disk("any.raw"))  # whoever is next cleans up what the killed ones left in the work directory
         put_up()
@@ -262,12 +280,9 @@ class Faults(CliTest):
         run = Run(directory, "convert", disk, *place, *APPEND)
         run.wait_for("image" if phase == "commit" else phase, times)
         run.process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        status, stderr = run.end()
-        took = time.monotonic() - began
+        status, stderr = run.end(STOP_HANGS)
         report = json.loads(run.report.read_text())
         with self.subTest(phase=phase, times=times):
-            self.assertLess(took, 10)
             self.assertEqual(report["exit_code"], status)
             self.assertEqual(run.left_behind(), ([], ""))
             self.assertEqual(list(out.iterdir()), [])
@@ -290,32 +305,38 @@ class Faults(CliTest):
         sparse_copy(self.guest / DISKS[0], other)
         first = Run(self.dir / "first", "convert", disk, "--output", self.out)
         try:
-            first.wait_for("launch")
+            self.hold(first)
             for words in (("convert", disk, "--output", self.dir), ("convert", disk, "--in-place"), ("commit", disk), ("rollback", disk),
                           ("inspect", disk), ("plan", disk), ("manifest", disk), ("convert", self.dir / "other/link.raw", "--in-place")):
                 self.at_once("is in use: rehost (pid ", *words)
             self.at_once("is in use by another run or process", "convert", other, "--output", self.out)
         finally:
             first.process.terminate()
+            first.process.send_signal(signal.SIGCONT)
         self.assert_ended(first, 9)
         self.assertEqual(list(self.out.iterdir()), [])
 
         target = self.disk("target.raw", other.stat().st_size)
         first = Run(self.dir / "first", "convert", disk, "--output-disk", target)
         try:
-            first.wait_for("launch")
+            self.hold(first)
             self.at_once("target.raw is in use", "convert", other, "--output-disk", target)
             self.at_once("target.raw is in use", "inspect", target)
         finally:
             first.process.terminate()
+            first.process.send_signal(signal.SIGCONT)
         self.assert_ended(first, 9)
         self.assertEqual(manifest(disk, other), self.originals[:1] * 2)
 
+    def hold(self, first):
+        """Stands still with what it has locked: whoever waits for it waits for ever."""
+        first.wait_for("launch")
+        first.process.send_signal(signal.SIGSTOP)
+        self.assertIsNone(first.process.poll())
+
     def at_once(self, sentence, *words):
-        began = time.monotonic()
         report = ("--report", self.dir / "second.json")
         self.refuses(6, sentence, *words, *report)
-        self.assertLess(time.monotonic() - began, 3)
 
     # Full.
 

@@ -6,10 +6,24 @@ import pathlib
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 
 REHOST = os.environ.get("REHOST", str(pathlib.Path(__file__).resolve().parents[2] / "build/rehost"))
 MIB = 1 << 20
+# Seconds. No test measures time: machines are busy. Past these something hangs.
+RUN_HANGS = 1800
+STOP_HANGS = 60  # of a run that was told to stop; the program promises 10 s on a machine that has nothing else to do
+
+
+def processes_of(directory):
+    """Processes that know a path, as pgrep lists them: what has been killed is given its time to end."""
+    deadline = time.monotonic() + STOP_HANGS
+    while True:
+        found = subprocess.run(["pgrep", "-fa", str(directory)], check=False, stdout=subprocess.PIPE, text=True).stdout
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.1)
 
 
 class CliTest(unittest.TestCase):
@@ -24,8 +38,8 @@ class CliTest(unittest.TestCase):
         self.out.mkdir()
 
     def tearDown(self):
+        processes = processes_of(self.dir)
         left = sorted(p.name for p in self.work.iterdir())
-        processes = subprocess.run(["pgrep", "-fa", str(self.dir)], check=False, stdout=subprocess.PIPE, text=True).stdout
         self.holder.cleanup()
         self.assertEqual(left, [], "temporary files are left")
         self.assertEqual(processes, "", "processes are left")
@@ -34,7 +48,7 @@ class CliTest(unittest.TestCase):
         command = [REHOST, *map(str, words)]
         if words and words[0] in ("inspect", "check", "plan", "convert", "commit", "rollback", "manifest", "verify", "apply-delta"):
             command += ["--work-dir", str(self.work)]
-        return subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, **options)
+        return subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=RUN_HANGS, **options)
 
     def refuses(self, code, sentence, *words, **options):
         """The run ends with this exit status and a sentence that has these words."""

@@ -19,7 +19,7 @@ bool alive(pid_t pid) {
 }
 
 bool ends_soon(pid_t pid) {
-  for (int i = 0; i < 200 && alive(pid); ++i) {
+  for (int i = 0; i < 6000 && alive(pid); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return !alive(pid);
