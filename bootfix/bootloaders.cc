@@ -29,14 +29,6 @@ std::optional<BootConfig> read_boot_config(const GuestView& guest, Firmware firm
   return std::nullopt;
 }
 
-std::optional<GuestPath> default_kernel(const GuestView& guest, Firmware firmware) {
-  const std::optional<BootConfig> config = read_boot_config(guest, firmware);
-  if (!config || !config->default_entry) {
-    return std::nullopt;
-  }
-  return config->entries[*config->default_entry].kernel_file;
-}
-
 std::optional<GuestPath> file_of_boot_path(const GuestView& guest, std::string_view path) {
   if (path.starts_with('(')) {  // "($root)/boot/vmlinuz", "(hd0,msdos1)/vmlinuz"
     const size_t close = path.find(')');

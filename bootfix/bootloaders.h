@@ -54,9 +54,6 @@ std::span<const Bootloader> bootloaders();
 // The first row that has an answer.
 std::optional<BootConfig> read_boot_config(const GuestView& guest, Firmware firmware);
 
-// The vmlinuz that is started when nobody touches a key, links resolved. nullopt: cannot tell.
-std::optional<GuestPath> default_kernel(const GuestView& guest, Firmware firmware);
-
 // The file of the guest that a boot loader's path means. /boot may be a file system of its own (its
 // paths then lack /boot), and a btrfs path begins with the subvolume ("/@/boot/..."); "($root)" in
 // front is understood.

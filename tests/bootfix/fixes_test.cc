@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "bootfix/bootloaders.h"
+#include "bootfix/default_kernel.h"
 #include "tests/bootfix/guests.h"
 #include "tests/bootfix/plans.h"
 
@@ -75,10 +75,13 @@ TEST(BootfixFixes, LeaveTheNetworkAloneWhenToldTo) {
 }
 
 TEST(BootfixFixes, TheDefaultKernelIsTheSameBeforeAndAfter) {
-  const MemoryGuest after =
-      testing::converted(debian12(), debian12_inspection(), Target{}, bootfix_fixes());
-  EXPECT_EQ(default_kernel(debian12(), Firmware::bios), GuestPath("/boot/vmlinuz-6.1.0-56-amd64"));
-  EXPECT_EQ(default_kernel(after, Firmware::bios), GuestPath("/boot/vmlinuz-6.1.0-56-amd64"));
+  const Inspection inspection = debian12_inspection();
+  const MemoryGuest after = testing::converted(debian12(), inspection, Target{}, bootfix_fixes());
+  for (const MemoryGuest& guest : {debian12(), after}) {
+    const KernelImage* kernel = current_default_kernel(guest, inspection);
+    ASSERT_NE(kernel, nullptr);
+    EXPECT_EQ(kernel->vmlinuz, GuestPath("/boot/vmlinuz-6.1.0-56-amd64"));
+  }
 }
 
 }  // namespace
