@@ -128,25 +128,14 @@ def fingerprint(disks):
     return found
 
 
-def boot_once(disks, expectation, verdict, *options):
-    """Whether the verdict came, and what boot-guest said."""
+def boot(disks, expectation, verdict, *options):
     command = [SCRIPTS / "boot-guest", "--json", "--timeout", 900, "--run-timeout", 600, "--expect", verdict, *expectation.boot_options, *options, *disks]
     result = run(*command, stdout=subprocess.PIPE)
     try:
-        return result.returncode == 0, json.loads(result.stdout)
+        answer = json.loads(result.stdout)
     except json.JSONDecodeError:
-        return False, {"verdict": "nothing", "seconds": 0}
-
-
-def boot(disks, expectation, verdict, *options):
-    """An emulated machine on a loaded host panics or hangs once in a while where the same disk boots the next time: that is
-    said, and tried once more. What is wrong with a disk is wrong twice."""
-    fine, answer = boot_once(disks, expectation, verdict, *options)
-    if not fine and answer["verdict"] in ("panic", "timeout"):
-        print(f"  it ended in {answer['verdict']} after {answer['seconds']:.0f} s; once more. Its last words:")
-        for line in answer.get("last_words", []):
-            print("    |", line)
-        fine, answer = boot_once(disks, expectation, verdict, *options)
+        answer = {"verdict": "nothing", "seconds": 0}
+    fine = result.returncode == 0
     check(fine, f"verdict {answer['verdict']} after {answer['seconds']:.0f} s, wanted {verdict}")
     for line in [] if fine else answer.get("last_words", []):
         print("    |", line)
