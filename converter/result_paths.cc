@@ -9,6 +9,7 @@
 #include <set>
 
 #include "converter/core/error.h"
+#include "images/commit.h"
 #include "images/formats.h"
 #include "images/nbd.h"
 #include "images/posix_file.h"
@@ -53,6 +54,20 @@ void refuse_source(const fs::path& path, const Options& options) {
   }
 }
 
+// A disk that a conversion in place was cut off on: written over, it could never be finished nor
+// undone.
+void refuse_half_written(const std::string& disk) {
+  const fs::path journal = default_journal_path({"target", disk, "raw", 0});
+  std::error_code ignored;
+  if (fs::exists(fs::symlink_status(journal, ignored))) {
+    throw Error(ErrorKind::plan_conflict,
+                fmt::format("{0} is to be written over, but a conversion in place of it was "
+                            "interrupted: finish it with rehost commit {0} or undo it with rehost "
+                            "rollback {0}, or remove {1} if the disk is not needed any more",
+                            disk, journal.string()));
+  }
+}
+
 void check_directory(const Options& options) {
   std::error_code ignored;
   if (!fs::is_directory(options.output, ignored)) {
@@ -73,6 +88,7 @@ void check_directory(const Options& options) {
                                                   "or give --overwrite",
                                                   path.string()));
       }
+      refuse_half_written(path.string());
     }
   }
 }
@@ -85,6 +101,7 @@ void check_disks(const Options& options) {
                   fmt::format("--output-disk {}: there is no such block device or file", disk));
     }
     refuse_source(disk, options);
+    refuse_half_written(disk);
   }
 }
 

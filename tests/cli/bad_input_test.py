@@ -100,6 +100,16 @@ class BadInput(CliTest):
         self.refuses(2, "device", "manifest", self.disk("disk.raw"), "--manifest", "/dev/null")
         self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
 
+    def test_a_target_that_is_half_written(self):
+        (self.dir / "a").mkdir()
+        target = self.disk("target.raw")
+        (self.dir / "target.raw.rehost-journal").write_text("a journal")
+        before = target.read_bytes()
+        source = self.disk("a/target.raw")
+        self.refuses(5, "rehost commit", "convert", source, "--output-disk", target, "--report", self.dir / "report.json")
+        self.refuses(5, "rehost commit", "convert", source, "--output", self.dir, "--overwrite")
+        self.assertEqual(target.read_bytes(), before)
+
     def test_two_sources_of_one_name(self):
         (self.dir / "a").mkdir()
         self.refuses(2, "two sources", "convert", self.disk("disk.raw"), self.disk("a/disk.qcow2"), "--output", self.out)
