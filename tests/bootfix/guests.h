@@ -9,6 +9,7 @@
 #include "converter/core/inspection.h"
 #include "converter/core/target.h"
 #include "tests/support/memory_guest.h"
+#include "tests/support/source_dir.h"
 
 namespace rehost::testing {
 
@@ -92,7 +93,7 @@ inline Inspection debian12_inspection() {
 }
 
 inline MemoryGuest debian12() {
-  return load_guest_tree(std::string(REHOST_SOURCE_DIR) + "/tests/guests/debian12");
+  return load_guest_tree(in_source_dir("tests/guests/debian12"));
 }
 
 inline std::string file_of(const GuestView& guest, std::string_view path) {

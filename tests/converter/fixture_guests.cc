@@ -4,6 +4,7 @@
 
 #include "converter/inspect.h"
 #include "tests/bootfix/guests.h"
+#include "tests/support/source_dir.h"
 
 namespace rehost {
 namespace {
@@ -84,8 +85,8 @@ const std::vector<FixtureGuest>& fixture_guests() {
 }
 
 LoadedFixture load_fixture(const FixtureGuest& row) {
-  LoadedFixture loaded{.guest = load_guest_tree(std::string(REHOST_SOURCE_DIR) + "/tests/guests/" +
-                                                (row.tree.empty() ? row.name : row.tree)),
+  LoadedFixture loaded{.guest = load_guest_tree(in_source_dir(
+                           "tests/guests/" + (row.tree.empty() ? row.name : row.tree))),
                        .inspection = testing::machine_with(row.filesystems)};
   for (const std::string& program : row.programs) {
     add_program(loaded.guest, program, row.architecture);

@@ -19,6 +19,7 @@
 #include "converter/planned_guest.h"
 #include "converter/print.h"
 #include "tests/converter/fixture_guests.h"
+#include "tests/support/source_dir.h"
 
 namespace rehost {
 namespace {
@@ -108,7 +109,7 @@ TEST_P(GuestLaws, ThePlanIsTheGoldenOne) {
   }
   report.warnings = planned.warnings;
   const std::string text = plan_text(report);
-  const std::string path = std::string(REHOST_SOURCE_DIR) + "/tests/golden/" + row.name + ".diff";
+  const std::string path = in_source_dir("tests/golden/" + std::string(row.name) + ".diff");
   if (std::getenv("REHOST_UPDATE_GOLDEN") !=
       nullptr) {  // NOLINT: set by scripts/update-golden alone
     std::ofstream(path) << text;
@@ -151,7 +152,7 @@ TEST(FixtureGuests, EveryTreeAndEveryGoldenPlanHasARow) {
     trees.insert(row.tree.empty() ? row.name : row.tree);
     EXPECT_TRUE(plans.insert(row.name + ".diff").second) << row.name << " is there twice";
   }
-  const std::string tests = std::string(REHOST_SOURCE_DIR) + "/tests/";
+  const std::string tests = in_source_dir("tests/");
   for (const auto& entry : std::filesystem::directory_iterator(tests + "guests")) {
     EXPECT_TRUE(!entry.is_directory() || trees.contains(entry.path().filename())) << entry.path();
   }

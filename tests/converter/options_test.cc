@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "converter/core/error.h"
+#include "tests/support/source_dir.h"
 
 namespace rehost {
 namespace {
@@ -130,7 +131,7 @@ TEST(Options, EveryCommandHasHelpWithAnExample) {
 }
 
 TEST(Options, TheManualKnowsEveryOption) {
-  std::ifstream in(REHOST_SOURCE_DIR "/docs/rehost.1");
+  std::ifstream in(in_source_dir("docs/rehost.1"));
   std::string manual(std::istreambuf_iterator<char>(in), {});
   std::string plain;
   for (const char c : manual) {

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <set>
 
+#include "tests/support/source_dir.h"
+
 namespace rehost {
 namespace {
 
@@ -27,7 +29,7 @@ TEST(ErrorKinds, NamesAndCodesAreUniqueAndInOrder) {
 }
 
 TEST(ErrorKinds, TheReadmeSaysTheSame) {
-  const std::string readme = text_of(REHOST_SOURCE_DIR "/README.md");
+  const std::string readme = text_of(in_source_dir("README.md"));
   for (const ErrorKindRow& row : error_kinds()) {
     const std::string line = fmt::format("| {} | {} | {} | {} |\n", row.exit_code, row.name,
                                          row.retryable ? "yes" : "no", row.meaning);
@@ -36,7 +38,7 @@ TEST(ErrorKinds, TheReadmeSaysTheSame) {
 }
 
 TEST(ErrorKinds, TheManualSaysTheSame) {
-  const std::string manual = text_of(REHOST_SOURCE_DIR "/docs/rehost.1");
+  const std::string manual = text_of(in_source_dir("docs/rehost.1"));
   for (const ErrorKindRow& row : error_kinds()) {
     const std::string line = fmt::format(".TP\n{}\n{}: {}", row.exit_code, row.name, row.meaning);
     EXPECT_NE(manual.find(line), std::string::npos) << line;
