@@ -3,6 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
 
@@ -32,6 +37,42 @@ TEST(WorkDirectory, RemovesWhatKilledRunsLeftAndNothingElse) {
   EXPECT_TRUE(std::filesystem::exists(first.path()));
   EXPECT_FALSE(std::filesystem::exists(parent / "rehost-killed"));
   EXPECT_TRUE(std::filesystem::exists(parent / "rehost-notes"));
+}
+
+// A kill between any two steps of making or removing one must not leave it for ever.
+TEST(WorkDirectory, RemovesWhatWasKilledWhileItWasMadeOrRemoved) {
+  const TemporaryDirectory parent;
+  for (const char* name : {"rehost-empty-aaaaaa", "rehost-empty-bbbbbb", "rehost-cccccc"}) {
+    std::filesystem::create_directory(parent / name);
+  }
+  parent.write("rehost-empty-bbbbbb/lock", "");
+  parent.write("rehost-cccccc/lock", "");
+  std::filesystem::create_directory(parent / "rehost-empty-notes");
+  parent.write("rehost-empty-notes/text", "");
+  const WorkDirectory work(parent.path());
+  EXPECT_EQ(parent.names(),
+            (std::vector<std::string>{work.path().filename().native(), "rehost-empty-notes"}));
+}
+
+TEST(WorkDirectory, ManyRunsAtOnceLeaveEachOtherAlone) {
+  const TemporaryDirectory parent;
+  std::vector<std::jthread> runs;
+  std::atomic<int> broken = 0;
+  for (int run = 0; run < 8; ++run) {
+    runs.emplace_back([&] {
+      for (int i = 0; i < 100; ++i) {
+        try {
+          const WorkDirectory work(parent.path());
+          broken += std::filesystem::exists(work.path() / "lock") ? 0 : 1;
+        } catch (const Error&) {
+          ++broken;
+        }
+      }
+    });
+  }
+  runs.clear();
+  EXPECT_EQ(broken, 0);
+  EXPECT_TRUE(parent.names().empty());
 }
 
 TEST(WorkDirectory, NamesAMissingParent) {
