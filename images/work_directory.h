@@ -9,8 +9,9 @@ namespace rehost {
 
 class WorkDirectory {
  public:
-  // Makes PARENT/rehost-XXXXXX (as rehost-empty-XXXXXX until it is locked). The parent must exist. What killed runs left in the same parent is
-  // removed first; a running rehost keeps its own directory locked.
+  // Makes PARENT/rehost-XXXXXX (as rehost-empty-XXXXXX until it is locked). The parent must exist.
+  // What killed runs left in the same parent is removed first; a running rehost keeps its own
+  // directory locked.
   explicit WorkDirectory(const std::filesystem::path& parent);
   ~WorkDirectory();
   WorkDirectory(const WorkDirectory&) = delete;
