@@ -16,6 +16,7 @@
 #include "converter/in_place.h"
 #include "converter/inspect.h"
 #include "converter/integrity.h"
+#include "converter/launch_tries.h"
 #include "converter/plan.h"
 #include "converter/planned_guest.h"
 #include "converter/print.h"
@@ -144,6 +145,7 @@ void launch(OpenDisks& disks, const Options& options, EventSink& events,
   }
   ApplianceOptions appliance;
   appliance.work_directory = disks.work.path();
+  appliance.search = {options.appliance, options.appliance_places};
   appliance.verbose = options.log_level == "debug" || options.log_level == "trace";
   disks.guest = std::make_unique<GuestfsGuest>(drives, appliance, events, stop);
 }
@@ -185,6 +187,10 @@ void require_bootable(const std::vector<CheckAnswer>& answers) {
   }
 }
 
+bool is_about_the_worker(std::string_view code) {
+  return code == kKvmUnavailable || code == kApplianceMismatch || code == kApplianceBroken;
+}
+
 // --strict: a warning about the guest stops the run before anything is written. That the worker has
 // no KVM is none.
 void require_no_warnings(const Options& options, const Report& report) {
@@ -192,7 +198,7 @@ void require_no_warnings(const Options& options, const Report& report) {
     return;
   }
   for (const Warning& warning : report.warnings) {
-    if (warning.code != kKvmUnavailable) {
+    if (!is_about_the_worker(warning.code)) {
       throw Error(ErrorKind::verification,
                   fmt::format("--strict allows no warnings, and there is one: {}: {}",
                               warning.subject, warning.sentence));

@@ -1,21 +1,22 @@
 #include "converter/guestfs_guest.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <guestfs.h>
 #include <spdlog/spdlog.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
 
 #include "converter/core/error.h"
+#include "converter/file_mode.h"
+#include "converter/launch_tries.h"
+#include "converter/md_arrays.h"
 #include "converter/printable.h"
 #include "converter/shell_words.h"
+#include "converter/transfer_file.h"
 
 namespace rehost {
 namespace {
@@ -70,29 +71,9 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
 
 FileStat to_stat(const struct guestfs_statns& s) {
   FileStat stat;
-  switch (s.st_mode & S_IFMT) {
-    case S_IFDIR:
-      stat.type = FileType::directory;
-      break;
-    case S_IFLNK:
-      stat.type = FileType::symlink;
-      break;
-    case S_IFBLK:
-      stat.type = FileType::block_device;
-      break;
-    case S_IFCHR:
-      stat.type = FileType::char_device;
-      break;
-    case S_IFIFO:
-      stat.type = FileType::fifo;
-      break;
-    case S_IFSOCK:
-      stat.type = FileType::socket;
-      break;
-    default:
-      stat.type = FileType::regular;
-  }
-  stat.mode = static_cast<uint32_t>(s.st_mode) & 07777;
+  const auto mode = static_cast<uint32_t>(s.st_mode);
+  stat.type = file_type(mode);
+  stat.mode = permissions(mode);
   stat.uid = static_cast<uint32_t>(s.st_uid);
   stat.gid = static_cast<uint32_t>(s.st_gid);
   stat.size = static_cast<uint64_t>(s.st_size);
@@ -113,7 +94,6 @@ void log_appliance(guestfs_h*, void*, uint64_t event, int, int, const char* text
 }
 
 constexpr uint64_t kLargestMessage = 2u << 20;  // guestfs(3): a message is 4 MB at most
-constexpr uint64_t kMostCachedBytes = 256u << 20;
 
 }  // namespace
 
@@ -162,20 +142,40 @@ struct GuestfsGuest::Handle {
 
 namespace {
 
-enum class Acceleration { kvm_or_emulation, emulation };
-
-bool emulation_forced(guestfs_h* g) {
+KvmOutlook look_at_kvm(guestfs_h* g) {
+  KvmOutlook kvm;
   const OwnedString setting(guestfs_get_backend_setting(g, "force_tcg"));
-  return setting != nullptr;
+  kvm.asked_for_emulation = setting != nullptr;
+  if (access("/dev/kvm", R_OK | W_OK) != 0) {
+    kvm.unusable = errno_text(errno);
+  }
+  return kvm;
+}
+
+// What this library's daemon is like.
+ApplianceHost appliance_host(guestfs_h* g) {
+  const struct guestfs_version* version = guestfs_version(g);
+  if (version == nullptr) {
+    throw Error(ErrorKind::environment, "libguestfs does not tell its version: out of memory?");
+  }
+  utsname machine = {};
+  uname(&machine);
+  ApplianceHost host{fmt::format("{}.{}.{}", version->major, version->minor, version->release),
+                     machine.machine};
+  guestfs_free_version(const_cast<struct guestfs_version*>(version));  // NOLINT
+  return host;
 }
 
 // Everything that is set before a launch. Returns false when the launch itself fails.
 bool launch(guestfs_h* g, const std::vector<Drive>& drives, const ApplianceOptions& options,
-            Acceleration acceleration) {
+            const LaunchTry& next) {
+  if (!next.appliance.empty() && guestfs_set_path(g, next.appliance.c_str()) == -1) {
+    return false;
+  }
   if (getenv("LIBGUESTFS_BACKEND") == nullptr && guestfs_set_backend(g, "direct") == -1) {
     return false;
   }
-  if (acceleration == Acceleration::emulation && !emulation_forced(g) &&
+  if (next.acceleration == Acceleration::emulation &&
       guestfs_set_backend_setting(g, "force_tcg", "1") == -1) {
     return false;
   }
@@ -197,137 +197,47 @@ bool launch(guestfs_h* g, const std::vector<Drive>& drives, const ApplianceOptio
   return guestfs_launch(g) == 0;
 }
 
-void warn_emulation(EventSink& events, const std::string& why) {
-  events.on(WarningRaised{{std::string(kKvmUnavailable), "/dev/kvm",
-                           why + "; the appliance runs by emulation, which is slower"}});
-}
-
 }  // namespace
 
 GuestfsGuest::GuestfsGuest(const std::vector<Drive>& drives, const ApplianceOptions& options,
                            EventSink& events, const std::stop_token& stop)
     : handle_(std::make_unique<Handle>()), options_(options) {
-  Acceleration acceleration = Acceleration::kvm_or_emulation;
-  if (!emulation_forced(handle_->g) && access("/dev/kvm", R_OK | W_OK) != 0) {
-    warn_emulation(events, "KVM cannot be used: " + errno_text(errno));
-    acceleration = Acceleration::emulation;
-  }
-  if (launch(handle_->g, drives, options, acceleration)) {
-    return;
-  }
-  std::string why = handle_->last_error();
-  if (stop.stop_requested()) {
-    throw Error(ErrorKind::cancelled, "stopped by a signal during the launch");
-  }
-  if (acceleration == Acceleration::kvm_or_emulation && !emulation_forced(handle_->g)) {
-    // /dev/kvm may exist and abort every machine. The second try decides whether it was KVM.
-    handle_ = std::make_unique<Handle>();
-    if (launch(handle_->g, drives, options, Acceleration::emulation)) {
-      warn_emulation(events, "KVM is there but its virtual machines do not start");
-      return;
-    }
-    why = handle_->last_error();
-  }
-  throw Error(ErrorKind::environment,
-              fmt::format("cannot launch the libguestfs appliance: {} (see --log-level debug; "
-                          "libguestfs-test-tool shows whether it works at all)",
-                          why));
+  const Appliance appliance = choose_appliance(options.search, appliance_host(handle_->g), events);
+  const auto try_launch = [&](const LaunchTry& next) -> std::optional<std::string> {
+    handle_ = std::make_unique<Handle>();  // a failed launch leaves its settings behind
+    return launch(handle_->g, drives, options, next) ? std::nullopt
+                                                     : std::optional(handle_->last_error());
+  };
+  launch_what_runs(appliance, look_at_kvm(handle_->g), try_launch, events, stop);
 }
 
 GuestfsGuest::~GuestfsGuest() = default;
 
-namespace {
-
-template <typename T>
-T number(const std::string& text) {
-  T value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-constexpr uint64_t kSector = 512;  // blkid(8): PART_ENTRY_SIZE counts these, whatever the disk says
-
-ProbedDevice to_probed(const std::string& device, const std::map<std::string, std::string>& tags) {
-  const auto tag = [&](const char* name) {
-    const auto found = tags.find(name);
-    return found == tags.end() ? std::string() : found->second;
-  };
-  ProbedDevice probed;
-  probed.filesystem.device = DeviceName(device);
-  probed.filesystem.type = tag("TYPE");
-  probed.filesystem.uuid = tag("UUID");
-  probed.filesystem.label = tag("LABEL");
-  probed.filesystem.partuuid = tag("PART_ENTRY_UUID");
-  probed.filesystem.partition = number<int>(tag("PART_ENTRY_NUMBER"));
-  probed.filesystem.size = number<uint64_t>(tag("PART_ENTRY_SIZE")) * kSector;
-  probed.partition_type = tag("PART_ENTRY_TYPE");
-  probed.partition_table = tag("PTTYPE");
-  return probed;
-}
-
-// /dev/sda1 lies on /dev/sda. Longest name first: sda1 is no partition of a disk sd.
-std::optional<size_t> disk_of_partition(const std::string& partition,
-                                        const std::vector<ProbedDevice>& disks) {
-  std::optional<size_t> found;
-  size_t longest = 0;
-  for (size_t i = 0; i < disks.size(); ++i) {
-    const std::string& disk = disks[i].filesystem.device.str();
-    if (partition.starts_with(disk) && disk.size() > longest) {
-      longest = disk.size();
-      found = i;
-    }
-  }
-  return found;
-}
-
-}  // namespace
-
 ProbedDevice GuestfsGuest::probe_device(const std::string& device) const {
   // Fails on a device without any signature: then there are no tags.
   const OwnedList tags(guestfs_blkid(handle_->g, device.c_str()));
-  return to_probed(device, pairs_of(tags.get()));
+  return probed_device(device, pairs_of(tags.get()));
 }
 
 MdArray GuestfsGuest::probe_array(const std::string& device) const {
   guestfs_h* g = handle_->g;
   const std::string act = "cannot look at the md array " + device;
   const OwnedList details(handle_->check(guestfs_md_detail(g, device.c_str()), act));
-  const std::map<std::string, std::string> detail = pairs_of(details.get());
-  const auto value = [&](const char* key) {
-    const auto found = detail.find(key);
-    return found == detail.end() ? std::string() : found->second;
-  };
-  MdArray array;
-  array.device = DeviceName(device);
-  array.uuid = value("uuid");
-  array.name = value("name");
-  array.level = value("level");
-  array.member_count = number<size_t>(value("devices"));
+  MdArray array = md_array(device, pairs_of(details.get()));
   const Owned<struct guestfs_mdstat_list> members(
       handle_->check(guestfs_md_stat(g, device.c_str()), act));
   for (uint32_t i = 0; i < members->len; ++i) {
-    // md(4), /proc/mdstat: F is faulty, S a spare.
-    if (std::string_view(members->val[i].mdstat_flags).find_first_of("FS") ==
-        std::string_view::npos) {
+    if (is_active_member(members->val[i].mdstat_flags)) {
       array.members.emplace_back(members->val[i].mdstat_device);
     }
   }
   return array;
 }
 
-// udev in the appliance puts arrays together, and waits for members that will not come: mdadm
-// starts an array that can do without them, and no other. Members that differ, as in every copy of
-// a machine that was running, are left to the guest's own kernel: a resync here would write a whole
-// disk into the overlay.
-// libguestfs has no call for either, but a shell beside the guest; nothing of the guest is in the
+// libguestfs has no call for this, but a shell beside the guest; nothing of the guest is in the
 // command.
 void GuestfsGuest::start_arrays() {
-  std::string command =
-      "for directory in /sys/block/md*/md; do"
-      "  array=${directory#/sys/block/}; array=/dev/${array%/md};"
-      "  if [ \"$(cat $directory/array_state)\" = inactive ]; then mdadm --run $array 2>&1; fi;"
-      "  echo frozen >$directory/sync_action;"
-      "done; udevadm settle";
+  std::string command(kStartArrays);
   std::vector<char*> arguments = {command.data(), nullptr};
   const OwnedString said(guestfs_debug(handle_->g, "sh", arguments.data()));
   spdlog::debug("starting md arrays: {}",
@@ -349,11 +259,6 @@ std::vector<VolumeGroup> GuestfsGuest::volume_groups() const {
 ProbedDevices GuestfsGuest::probe() {
   guestfs_h* g = handle_->g;
   ProbedDevices found;
-  const auto any_is = [&](std::string_view type) {
-    const auto is = [&](const ProbedDevice& p) { return p.filesystem.type == type; };
-    return std::any_of(found.disks.begin(), found.disks.end(), is) ||
-           std::any_of(found.contents.begin(), found.contents.end(), is);
-  };
   const auto add_all = [&](char** devices) {
     for (const std::string& device : strings_of(devices)) {
       found.contents.push_back(probe_device(device));
@@ -375,7 +280,7 @@ ProbedDevices GuestfsGuest::probe() {
     probed.filesystem.volume = disk_of_partition(partition, found.disks);
     found.contents.push_back(std::move(probed));
   }
-  if (any_is("linux_raid_member")) {
+  if (holds(found, "linux_raid_member")) {
     start_arrays();
     const OwnedList arrays(guestfs_list_md_devices(g));
     add_all(arrays.get());
@@ -387,7 +292,7 @@ ProbedDevices GuestfsGuest::probe() {
       }
     }
   }
-  if (any_is("LVM2_member")) {
+  if (holds(found, "LVM2_member")) {
     found.groups = volume_groups();
     const OwnedList volumes(handle_->check(guestfs_lvs(g), "cannot list the logical volumes"));
     add_all(volumes.get());
@@ -423,12 +328,12 @@ void GuestfsGuest::mount(const DeviceName& device, const GuestPath& where,
   handle_->check(
       guestfs_mount_options(handle_->g, options.c_str(), device.str().c_str(), where.str().c_str()),
       fmt::format("cannot mount {} on {}", device.str(), where.str()));
-  forget();
+  cache_.forget();
 }
 
 void GuestfsGuest::unmount_all() {
   handle_->check(guestfs_umount_all(handle_->g), "cannot unmount the guest");
-  forget();
+  cache_.forget();
 }
 
 void GuestfsGuest::remount_writable(const GuestPath& where) {
@@ -445,7 +350,7 @@ uint64_t GuestfsGuest::free_bytes(const GuestPath& where) {
 }
 
 void GuestfsGuest::close() {
-  forget();
+  cache_.forget();
   if (guestfs_umount_all(handle_->g) == -1) {
     handle_->fail(ErrorKind::image_io, "cannot unmount the guest: its last changes may be lost");
   }
@@ -474,18 +379,9 @@ void GuestfsGuest::stop_arrays() {
   }
 }
 
-void GuestfsGuest::forget() {
-  stats_.clear();
-  listings_.clear();
-  links_.clear();
-  contents_.clear();
-  cached_bytes_ = 0;
-}
-
 std::optional<FileStat> GuestfsGuest::stat(const GuestPath& path) const {
-  const auto cached = stats_.find(path);
-  if (cached != stats_.end()) {
-    return cached->second;
+  if (const std::optional<FileStat>* cached = cache_.stat(path)) {
+    return *cached;
   }
   std::optional<FileStat> result;
   const Owned<struct guestfs_statns> found(guestfs_lstatns(handle_->g, path.str().c_str()));
@@ -497,7 +393,7 @@ std::optional<FileStat> GuestfsGuest::stat(const GuestPath& path) const {
       handle_->fail(ErrorKind::guest_damaged, "cannot look at " + path.str());
     }
   }
-  stats_[path] = result;
+  cache_.keep_stat(path, result);
   return result;
 }
 
@@ -516,21 +412,13 @@ std::optional<std::string> GuestfsGuest::read(const GuestPath& path, uint64_t ma
         fmt::format("cannot read {}: it has {} bytes, more than the {} that such a file may have",
                     path.str(), status->size, max_bytes));
   }
-  const auto cached = contents_.find(*real);
-  if (cached != contents_.end()) {
-    return cached->second;
+  if (const std::string* cached = cache_.content(*real)) {
+    return *cached;
   }
   // Not read_file: a transfer costs a quarter of a second to set up under emulation, a pread some
   // milliseconds.
   std::string content = *read_range(*real, 0, status->size);
-  cached_bytes_ += content.size();
-  if (cached_bytes_ > kMostCachedBytes) {
-    contents_.clear();
-    cached_bytes_ = content.size();
-  }
-  if (content.size() <= kMostCachedBytes) {
-    contents_[*real] = content;
-  }
+  cache_.keep_content(*real, content);
   return content;
 }
 
@@ -563,16 +451,12 @@ std::vector<DirectoryEntry> GuestfsGuest::list(const GuestPath& directory) const
   if (!status || status->type != FileType::directory) {
     return {};
   }
-  const auto cached = listings_.find(*real);
-  if (cached != listings_.end()) {
-    return cached->second;
+  if (const std::vector<DirectoryEntry>* cached = cache_.listing(*real)) {
+    return *cached;
   }
   const OwnedList listed(handle_->check(guestfs_ls(handle_->g, real->str().c_str()),
                                         "cannot list " + directory.str()));
   std::vector<std::string> names = strings_of(listed.get());
-  if (names.empty()) {
-    return listings_[*real] = {};
-  }
   std::sort(names.begin(), names.end());
   std::vector<char*> pointers = pointers_to(names);
   const Owned<struct guestfs_statns_list> stats(
@@ -584,9 +468,8 @@ std::vector<DirectoryEntry> GuestfsGuest::list(const GuestPath& directory) const
       continue;  // lstatnslist: this entry could not be looked at
     }
     entries.push_back({names[i], to_stat(stats->val[i])});
-    stats_[*real / names[i]] = entries.back().stat;
   }
-  listings_[*real] = entries;
+  cache_.keep_listing(*real, entries);
   return entries;
 }
 
@@ -595,14 +478,13 @@ std::optional<std::string> GuestfsGuest::read_link(const GuestPath& path) const 
   if (!status || status->type != FileType::symlink) {
     return std::nullopt;
   }
-  const auto cached = links_.find(path);
-  if (cached != links_.end()) {
-    return cached->second;
+  if (const std::string* cached = cache_.link(path)) {
+    return *cached;
   }
   const OwnedString target(handle_->check(guestfs_readlink(handle_->g, path.str().c_str()),
                                           "cannot read the link " + path.str()));
-  links_[path] = target.get();
-  return links_[path];
+  cache_.keep_link(path, target.get());
+  return target.get();
 }
 
 void GuestfsGuest::write(const GuestPath& path, std::string_view content, uint32_t mode_if_new) {
@@ -615,19 +497,8 @@ void GuestfsGuest::write(const GuestPath& path, std::string_view content, uint32
     handle_->check(guestfs_write(handle_->g, real.str().c_str(), content.data(), content.size()),
                    "cannot write " + path.str());
   } else {
-    const std::string transfer = options_.work_directory + "/transfer";
-    {
-      std::ofstream out(transfer, std::ios::binary | std::ios::trunc);
-      out.write(content.data(), static_cast<std::streamsize>(content.size()));
-      out.flush();
-      if (!out) {
-        throw Error(ErrorKind::environment,
-                    fmt::format("cannot write {}: {}; --work-dir names a folder with more room",
-                                transfer, errno_text(errno)));
-      }
-    }
-    const int result = guestfs_upload(handle_->g, transfer.c_str(), real.str().c_str());
-    unlink(transfer.c_str());
+    const TransferFile file(options_.work_directory, content);
+    const int result = guestfs_upload(handle_->g, file.path().c_str(), real.str().c_str());
     // An upload that runs out of space says only "write error".
     if (result == -1 && guestfs_is_ready(handle_->g) == 1 &&
         free_bytes(real.parent()) < content.size()) {
@@ -642,7 +513,7 @@ void GuestfsGuest::write(const GuestPath& path, std::string_view content, uint32
     handle_->check(guestfs_chmod(handle_->g, static_cast<int>(mode_if_new), real.str().c_str()),
                    "cannot set the mode of " + path.str());
   }
-  forget();
+  cache_.forget();
 }
 
 void GuestfsGuest::append(const GuestPath& path, std::string_view content) {
@@ -655,17 +526,17 @@ void GuestfsGuest::append(const GuestPath& path, std::string_view content) {
     handle_->check(guestfs_write_append(handle_->g, real->str().c_str(), part.data(), part.size()),
                    "cannot append to " + path.str());
   }
-  forget();
+  cache_.forget();
 }
 
 void GuestfsGuest::remove(const GuestPath& path) {
   handle_->check(guestfs_rm(handle_->g, path.str().c_str()), "cannot remove " + path.str());
-  forget();
+  cache_.forget();
 }
 
 void GuestfsGuest::remove_tree(const GuestPath& path) {
   handle_->check(guestfs_rm_rf(handle_->g, path.str().c_str()), "cannot remove " + path.str());
-  forget();
+  cache_.forget();
 }
 
 void GuestfsGuest::make_directories(const GuestPath& path) {
@@ -674,13 +545,13 @@ void GuestfsGuest::make_directories(const GuestPath& path) {
   }
   handle_->check(guestfs_mkdir_p(handle_->g, path.str().c_str()),
                  "cannot make the directory " + path.str());
-  forget();
+  cache_.forget();
 }
 
 void GuestfsGuest::symlink(const GuestPath& path, std::string_view target) {
   handle_->check(guestfs_ln_sf(handle_->g, std::string(target).c_str(), path.str().c_str()),
                  "cannot make the link " + path.str());
-  forget();
+  cache_.forget();
 }
 
 namespace {
@@ -717,22 +588,16 @@ void GuestfsGuest::set_label(const GuestPath& path, std::string_view context) {
 CommandResult GuestfsGuest::run(const std::vector<std::string>& argv) {
   // `sh` rather than `command`: it hands back the output of a command that fails, when asked for
   // both.
-  const std::string line = shell_line(argv);
-  const OwnedString output(guestfs_sh(
-      handle_->g, ("(" + line + ") 2>&1 </dev/null; echo \"rehost-status:$?\"").c_str()));
-  forget();
-  if (output == nullptr) {
+  const OwnedString output(guestfs_sh(handle_->g, line_with_status(argv).c_str()));
+  cache_.forget();
+  std::optional<CommandResult> result;
+  if (output != nullptr) {
+    result = result_with_status(output.get());
+  }
+  if (!result) {
     handle_->fail(ErrorKind::guest_damaged, "cannot run " + argv.at(0) + " in the guest");
   }
-  CommandResult result;
-  result.output = output.get();
-  const size_t mark = result.output.rfind("rehost-status:");
-  if (mark == std::string::npos) {
-    handle_->fail(ErrorKind::guest_damaged, "cannot run " + argv.at(0) + " in the guest");
-  }
-  result.exit_status = atoi(result.output.c_str() + mark + strlen("rehost-status:"));  // NOLINT
-  result.output.resize(mark);
-  return result;
+  return *result;
 }
 
 }  // namespace rehost

@@ -6,23 +6,20 @@
 // are.
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "converter/appliance.h"
 #include "converter/btrfs_root.h"
 #include "converter/core/event.h"
 #include "converter/core/guest.h"
-#include "converter/core/inspection.h"
+#include "converter/guest_cache.h"
+#include "converter/probed_devices.h"
 
 namespace rehost {
-
-// Code of the warning that the appliance runs by emulation: about the worker, not about the guest.
-inline constexpr std::string_view kKvmUnavailable = "kvm-unavailable";
 
 struct Drive {
   std::string path;
@@ -32,31 +29,13 @@ struct Drive {
 struct ApplianceOptions {
   std::string work_directory;  // sockets and transfers go here
   bool verbose = false;        // the appliance's own messages go to the log at debug level
-};
-
-// A device as blkid(8) sees it.
-struct ProbedDevice {
-  Filesystem filesystem;
-  std::string partition_type;   // GPT type GUID in lower case, or "0x83"
-  std::string partition_table;  // of a whole disk: "gpt", "dos", ""
-};
-
-struct VolumeGroup {
-  std::string name;
-  std::string uuid;  // 32 characters without dashes
-};
-
-struct ProbedDevices {
-  std::vector<ProbedDevice> disks;     // in the order of the drives
-  std::vector<ProbedDevice> contents;  // partitions, then md arrays, then logical volumes
-  std::vector<MdArray> arrays;         // `names` is left empty: the disks do not tell
-  std::vector<VolumeGroup> groups;     // as many as there are, even of one name
+  ApplianceSearch search;      // which one
 };
 
 class GuestfsGuest : public Guest {
  public:
-  // Launches the appliance, with KVM when it works and by emulation when it does not (one warning
-  // to `events`). Throws Error(environment) when there is no appliance at all.
+  // Launches an appliance, with KVM when it works and by emulation when it does not; what had to be
+  // done without is a warning to `events`. Throws Error(environment) when there is none at all.
   // A stop request ends the launch: whoever asks for it takes the appliance's process away
   // (SignalWatch).
   GuestfsGuest(const std::vector<Drive>& drives, const ApplianceOptions& options, EventSink& events,
@@ -107,16 +86,10 @@ class GuestfsGuest : public Guest {
   std::vector<VolumeGroup> volume_groups() const;
   void start_arrays();
   void stop_arrays();
-  void forget();  // what was cached, after a change
 
   std::unique_ptr<Handle> handle_;
   ApplianceOptions options_;
-  // Nobody else writes to the overlay while we hold it, so what was read stays true until we write.
-  mutable std::map<GuestPath, std::optional<FileStat>> stats_;
-  mutable std::map<GuestPath, std::vector<DirectoryEntry>> listings_;
-  mutable std::map<GuestPath, std::string> links_;
-  mutable std::map<GuestPath, std::string> contents_;
-  mutable uint64_t cached_bytes_ = 0;  // of contents_
+  mutable GuestCache cache_;
 };
 
 }  // namespace rehost

@@ -141,6 +141,8 @@ po::options_description common_options() {
        "write events as JSON lines to a file or an open descriptor")
       ("work-dir", po::value<std::string>()->value_name("DIR"),
        "where overlays and sockets live while rehost runs; $TMPDIR or /var/tmp")
+      ("appliance", po::value<std::string>()->value_name("DIR|stock"),
+       "what scripts/make-appliance has built, or libguestfs's own; $REHOST_APPLIANCE, or found by itself")
       ("log-level", po::value<std::string>()->default_value("warning")->value_name("LEVEL"),
        "trace, debug, info, warning, error or off; logs go to stderr")
       ("quiet", "no progress on stderr")
@@ -409,6 +411,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
   options.report = text_of(values, "report");
   options.events = text_of(values, "events");
   options.work_dir = text_of(values, "work-dir");
+  options.appliance = text_of(values, "appliance");
   options.output = text_of(values, "output");
   options.output_disks = texts_of(values, "output-disk");
   options.source_manifests = texts_of(values, "source-manifest");

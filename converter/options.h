@@ -49,8 +49,10 @@ struct Options {
   bool overwrite = false;
   bool strict = false;  // warnings make the run fail with `verification`
   std::string work_dir;
-  std::string report;  // a file; empty: the command's default
-  std::string events;  // a file or "fd:N"
+  std::string appliance;                      // a directory or "stock"
+  std::vector<std::string> appliance_places;  // where one may be; no option, run.cc knows
+  std::string report;                         // a file; empty: the command's default
+  std::string events;                         // a file or "fd:N"
   std::string log_level = "warning";
   bool quiet = false;
   Target target;

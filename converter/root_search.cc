@@ -23,12 +23,6 @@ bool is_root_type(std::string_view type) {
   return std::find(std::begin(kRootTypes), std::end(kRootTypes), type) != std::end(kRootTypes);
 }
 
-bool holds(const ProbedDevices& survey, std::string_view type) {
-  const auto is = [&](const ProbedDevice& p) { return p.filesystem.type == type; };
-  return std::any_of(survey.disks.begin(), survey.disks.end(), is) ||
-         std::any_of(survey.contents.begin(), survey.contents.end(), is);
-}
-
 // /usr may be a file system of its own: then /sbin is a link that leads nowhere yet.
 bool looks_like_root(const GuestView& guest) {
   if (!is_directory(guest, GuestPath("/etc"))) {

@@ -7,10 +7,12 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
+#include "converter/appliance.h"
 #include "converter/conversion.h"
 #include "converter/core/error.h"
 #include "converter/drivers_command.h"
@@ -136,6 +138,24 @@ void refuse_sources_as_outputs(const Options& options) {
   }
 }
 
+std::string from_environment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT: read once, before there are threads
+  return value == nullptr ? "" : value;
+}
+
+// LIBGUESTFS_PATH has chosen one: nothing is looked for.
+void look_for_appliances(Options& options) {
+  if (options.appliance.empty()) {
+    options.appliance = from_environment("REHOST_APPLIANCE");
+  }
+  if (options.appliance.empty() && from_environment("LIBGUESTFS_PATH").empty()) {
+    std::error_code unknown;
+    options.appliance_places =
+        appliance_places(std::filesystem::read_symlink("/proc/self/exe", unknown),
+                         from_environment("XDG_CACHE_HOME"), from_environment("HOME"));
+  }
+}
+
 int run_on_disks(const Options& options) {
   refuse_sources_as_outputs(options);
   Report report;
@@ -178,7 +198,8 @@ int run_on_disks(const Options& options) {
 
 int run_rehost(const std::vector<std::string>& arguments) {
   try {
-    const Options options = parse_options(arguments);
+    Options options = parse_options(arguments);
+    look_for_appliances(options);
     set_up_logging(options.log_level);
     switch (options.command) {
       case Command::help:
