@@ -37,6 +37,9 @@ struct Appliance {
     }
     ApplianceOptions options;
     options.work_directory = directory;
+    // A directory or "stock", as rehost has it; ctest runs both.
+    const char* named = getenv("REHOST_APPLIANCE");  // NOLINT: no thread is there yet
+    options.search.named = named == nullptr ? "" : named;
     guest = std::make_unique<GuestfsGuest>(std::vector<Drive>{{disk, "raw"}}, options, events);
     guest->mount(DeviceName("/dev/sda"), GuestPath("/"), "rw");
   }
