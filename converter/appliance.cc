@@ -87,6 +87,9 @@ std::vector<std::string> appliance_places(const std::string& program, const std:
 std::string objection_to(const std::string& directory, const ApplianceHost& host) {
   const fs::path path(directory);
   std::error_code error;
+  if (directory.find(':') != std::string::npos) {
+    return "libguestfs takes a colon for the end of a path";
+  }
   if (!fs::exists(path / kLabel, error)) {
     return fmt::format("there is no {}", (path / kLabel).string());
   }

@@ -93,6 +93,7 @@ void log_appliance(guestfs_h*, void*, uint64_t event, int, int, const char* text
   }
 }
 
+constexpr char kSelinuxAttribute[] = "security.selinux";
 constexpr uint64_t kLargestMessage = 2u << 20;  // guestfs(3): a message is 4 MB at most
 
 }  // namespace
@@ -231,6 +232,8 @@ MdArray GuestfsGuest::probe_array(const std::string& device) const {
       array.members.emplace_back(members->val[i].mdstat_device);
     }
   }
+  // The kernel lists them as udev has come across them, in another order every time.
+  std::sort(array.members.begin(), array.members.end());
   return array;
 }
 
@@ -554,12 +557,6 @@ void GuestfsGuest::symlink(const GuestPath& path, std::string_view target) {
   cache_.forget();
 }
 
-namespace {
-
-constexpr char kSelinuxAttribute[] = "security.selinux";
-
-}  // namespace
-
 std::string GuestfsGuest::label(const GuestPath& path) const {
   size_t size = 0;
   const OwnedString value(
@@ -588,14 +585,13 @@ void GuestfsGuest::set_label(const GuestPath& path, std::string_view context) {
 CommandResult GuestfsGuest::run(const std::vector<std::string>& argv) {
   // `sh` rather than `command`: it hands back the output of a command that fails, when asked for
   // both.
-  const OwnedString output(guestfs_sh(handle_->g, line_with_status(argv).c_str()));
+  const std::string act = "cannot run " + argv.at(0) + " in the guest";
   cache_.forget();
-  std::optional<CommandResult> result;
-  if (output != nullptr) {
-    result = result_with_status(output.get());
-  }
+  const OwnedString output(
+      handle_->check(guestfs_sh(handle_->g, line_with_status(argv).c_str()), act));
+  const std::optional<CommandResult> result = result_with_status(output.get());
   if (!result) {
-    handle_->fail(ErrorKind::guest_damaged, "cannot run " + argv.at(0) + " in the guest");
+    handle_->fail(ErrorKind::guest_damaged, act);
   }
   return *result;
 }

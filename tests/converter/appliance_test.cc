@@ -144,6 +144,7 @@ TEST_F(Appliances, ANamedOneThatIsBrokenIsAnErrorThatSaysWhatIsMissing) {
   EXPECT_NE(complaint_about(top_ / "nowhere")
                 .find("there is no " + (top_ / "nowhere/README.fixed").string()),
             std::string::npos);
+  EXPECT_NE(complaint_about(make("with:colon")).find("colon"), std::string::npos);
   const std::string without_root = make("without-root");
   fs::remove(fs::path(without_root) / "root");
   EXPECT_NE(complaint_about(without_root).find("root: No such file"), std::string::npos)
