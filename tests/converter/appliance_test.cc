@@ -28,18 +28,17 @@ struct WarningsHeard : EventSink {
   }
 };
 
-class Appliances : public testing::Test {
- protected:
+struct Appliances : testing::Test {
   Appliances() {
     std::string name = testing::TempDir() + "rehost-appliances-XXXXXX";
-    top_ = mkdtemp(name.data());
+    top = mkdtemp(name.data());
   }
-  ~Appliances() override { fs::remove_all(top_); }
+  ~Appliances() override { fs::remove_all(top); }
 
   static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
   // A directory as scripts/make-appliance leaves it.
   std::string make(const std::string& name, const std::string& label = kLabelText) const {
-    const fs::path directory = top_ / name;
+    const fs::path directory = top / name;
     fs::create_directories(directory);
     write(directory / "kernel", "kernel");
     write(directory / "initrd", "initrd");
@@ -49,7 +48,7 @@ class Appliances : public testing::Test {
   }
   std::string complaint_about(const std::string& named) {
     try {
-      choose_appliance({named, {}}, kHost, events_);
+      choose_appliance({named, {}}, kHost, events);
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::environment);
       return error.what();
@@ -57,8 +56,8 @@ class Appliances : public testing::Test {
     return "accepted";
   }
 
-  fs::path top_;
-  WarningsHeard events_;
+  fs::path top;
+  WarningsHeard events;
 };
 
 std::string with(std::string text, const std::string& old_words, const std::string& new_words) {
@@ -94,55 +93,54 @@ TEST(AppliancePlaces, BesideTheInstalledProgramThenInTheUsersCache) {
 }
 
 TEST_F(Appliances, WithoutAnyTheStockOneIsTakenAndNobodyWarned) {
-  const Appliance chosen = choose_appliance({"", {top_ / "nowhere"}}, kHost, events_);
+  const Appliance chosen = choose_appliance({"", {top / "nowhere"}}, kHost, events);
   EXPECT_EQ(chosen.directory, "");
   EXPECT_FALSE(chosen.named);
-  EXPECT_TRUE(events_.warnings.empty());
+  EXPECT_TRUE(events.warnings.empty());
 }
 
 TEST_F(Appliances, TheFirstPlaceThatHasOneWins) {
   const std::string first = make("first");
   const std::string second = make("second");
-  const Appliance chosen =
-      choose_appliance({"", {top_ / "nowhere", first, second}}, kHost, events_);
+  const Appliance chosen = choose_appliance({"", {top / "nowhere", first, second}}, kHost, events);
   EXPECT_EQ(chosen.directory, first);
   EXPECT_FALSE(chosen.named);
 }
 
 TEST_F(Appliances, OneForAnotherLibguestfsGivesWayToTheStockOneWithAWarning) {
   const std::string old = make("old", with(kLabelText, "1.48.6", "1.48.4"));
-  EXPECT_EQ(choose_appliance({"", {old}}, kHost, events_).directory, "");
-  ASSERT_EQ(events_.warnings.size(), 1U);
-  EXPECT_EQ(events_.warnings[0].code, kApplianceMismatch);
-  EXPECT_EQ(events_.warnings[0].subject, old);
-  EXPECT_NE(events_.warnings[0].sentence.find("libguestfs 1.48.4 and this is 1.48.6"),
+  EXPECT_EQ(choose_appliance({"", {old}}, kHost, events).directory, "");
+  ASSERT_EQ(events.warnings.size(), 1U);
+  EXPECT_EQ(events.warnings[0].code, kApplianceMismatch);
+  EXPECT_EQ(events.warnings[0].subject, old);
+  EXPECT_NE(events.warnings[0].sentence.find("libguestfs 1.48.4 and this is 1.48.6"),
             std::string::npos)
-      << events_.warnings[0].sentence;
+      << events.warnings[0].sentence;
 }
 
 TEST_F(Appliances, OneThatFitsInALaterPlaceNeedsNoWarning) {
   const std::string old = make("old", with(kLabelText, "x86_64", "aarch64"));
   const std::string good = make("good");
-  EXPECT_EQ(choose_appliance({"", {old, good}}, kHost, events_).directory, good);
-  EXPECT_TRUE(events_.warnings.empty());
+  EXPECT_EQ(choose_appliance({"", {old, good}}, kHost, events).directory, good);
+  EXPECT_TRUE(events.warnings.empty());
 }
 
 TEST_F(Appliances, StockIsNamedAndNothingIsLookedFor) {
-  const Appliance chosen = choose_appliance({"stock", {make("good")}}, kHost, events_);
+  const Appliance chosen = choose_appliance({"stock", {make("good")}}, kHost, events);
   EXPECT_EQ(chosen.directory, "");
   EXPECT_TRUE(chosen.named);
 }
 
 TEST_F(Appliances, TheNamedOneIsTaken) {
   const std::string good = make("good");
-  const Appliance chosen = choose_appliance({good, {}}, kHost, events_);
+  const Appliance chosen = choose_appliance({good, {}}, kHost, events);
   EXPECT_EQ(chosen.directory, good);
   EXPECT_TRUE(chosen.named);
 }
 
 TEST_F(Appliances, ANamedOneThatIsBrokenIsAnErrorThatSaysWhatIsMissing) {
-  EXPECT_NE(complaint_about(top_ / "nowhere")
-                .find("there is no " + (top_ / "nowhere/README.fixed").string()),
+  EXPECT_NE(complaint_about(top / "nowhere")
+                .find("there is no " + (top / "nowhere/README.fixed").string()),
             std::string::npos);
   EXPECT_NE(complaint_about(make("with:colon")).find("colon"), std::string::npos);
   const std::string without_root = make("without-root");
