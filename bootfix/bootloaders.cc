@@ -9,6 +9,7 @@ namespace {
 
 constexpr Bootloader kBootloaders[] = {
     {"systemd-boot", read_systemd_boot},
+    {"grub2-bls", read_grub2_bls},
     {"grub2", read_grub2},
     {"grub-legacy", read_grub_legacy},
 };

@@ -34,15 +34,14 @@ std::string saved_name(const BootEntry& entry, const GuestPath& menu) {
   return bls || !plain || entry.title.empty() ? entry.default_name : entry.title;
 }
 
-std::optional<FileChange> saved_in_grubenv(const GuestView& guest, const GuestPath& menu,
-                                           const BootEntry& entry) {
-  FileChange change = change_of(guest, menu.parent() / "grubenv");
+std::optional<FileChange> change_grubenv(const GuestView& guest, const GuestPath& grubenv,
+                                         std::string_view variable, const std::string& value) {
+  FileChange change = change_of(guest, grubenv);
   if (!change.original) {
     change.content = "# GRUB Environment Block\n";
     change.content.resize(kGrubenvBytes, '#');
   }
-  std::optional<std::string> block =
-      with_grubenv_variable(change.content, "saved_entry", saved_name(entry, menu));
+  std::optional<std::string> block = with_grubenv_variable(change.content, variable, value);
   if (!block) {
     return std::nullopt;
   }
@@ -58,7 +57,7 @@ std::optional<FileChange> change_menu(const GuestView& guest, const GuestPath& m
                                       const BootEntry& entry) {
   FileChange change = change_of(guest, menu);
   if (asks_for_saved_entry(parse_grub_script(change.content))) {
-    return saved_in_grubenv(guest, menu, entry);
+    return change_grubenv(guest, menu.parent() / "grubenv", "saved_entry", saved_name(entry, menu));
   }
   std::optional<std::string> text = with_grub_default(change.content, entry.default_name);
   if (!text) {
@@ -122,8 +121,12 @@ std::optional<std::vector<FileChange>> set_default_entry(const GuestView& guest,
   if (config.loader == "grub2") {
     return change_grub2(guest, firmware, pick);
   }
-  FileChange change = change_of(guest, config.file);
   const std::string& name = config.entries[*entry].default_name;
+  if (config.loader == "grub2-bls") {
+    std::optional<FileChange> change = change_grubenv(guest, config.file, "default", name);
+    return change ? std::optional(std::vector{std::move(*change)}) : std::nullopt;
+  }
+  FileChange change = change_of(guest, config.file);
   change.content = config.loader == "grub-legacy" ? with_legacy_default(change.content, name)
                                                   : with_loader_default(change.content, name);
   return std::vector<FileChange>{std::move(change)};

@@ -143,6 +143,35 @@ BlsChoice choose_among(const std::vector<BootEntry>& entries, size_t before,
   return before == 0 ? BlsChoice{0, ""} : BlsChoice{std::nullopt, "0"};  // GRUB starts the first
 }
 
+// What sdbootutil leaves beside the GRUB2-BLS, or the systemd-boot, that it has installed.
+constexpr std::string_view kSdbootutilMark = "installed_by_sdbootutil";
+
+std::optional<GuestPath> grub2_bls_directory(const GuestView& guest, const GuestPath& esp) {
+  for (const GuestPath& directory : vendor_directories(guest, esp)) {
+    if (lower_case(directory.name()) != "systemd" && is_file(guest, directory / kSdbootutilMark)) {
+      return directory;
+    }
+  }
+  return std::nullopt;
+}
+
+// `default=` of the grubenv, with or without the ending of the file; else the first.
+size_t default_of_bls_menu(const std::vector<BootEntry>& entries, const std::string& setting) {
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const BootEntry& entry) {
+        return setting == entry.id || setting == entry.default_name || setting == entry.title;
+      });
+  return found == entries.end() ? 0 : static_cast<size_t>(found - entries.begin());
+}
+
+void find_initrds(const GuestView& guest, const BlsEntry& bls, BootEntry& entry) {
+  for (const std::string& initrd : entry.initrds) {
+    if (std::optional<GuestPath> found = file_of_entry(guest, bls, initrd)) {
+      entry.initrd_files.push_back(std::move(*found));
+    }
+  }
+}
+
 }  // namespace
 
 const ScriptCommand* blscfg_command(const GrubScript& script) {
@@ -243,6 +272,40 @@ std::vector<GuestPath> grub_cfg_files(const GuestView& guest, Firmware firmware)
 std::optional<BootConfig> read_grub2(const GuestView& guest, Firmware firmware) {
   const std::vector<GuestPath> files = grub_cfg_files(guest, firmware);
   return files.empty() ? std::nullopt : read_grub_menu(guest, files.front());
+}
+
+std::optional<BootConfig> read_grub2_bls(const GuestView& guest, Firmware firmware) {
+  for (const std::string_view mount : kEspMounts) {
+    const GuestPath esp(mount);
+    const std::optional<GuestPath> directory =
+        firmware == Firmware::uefi ? grub2_bls_directory(guest, esp) : std::nullopt;
+    std::vector<BlsEntry> files = directory ? read_bls_entries(guest, esp) : std::vector<BlsEntry>{};
+    if (files.empty()) {
+      continue;
+    }
+    sort_as_blscfg(files);
+    std::stable_partition(files.begin(), files.end(),
+                          [](const BlsEntry& file) { return !file.out_of_tries; });
+    BootConfig config;
+    config.file = *directory / "grubenv";
+    for (const BlsEntry& file : files) {
+      if (file.value("linux").empty()) {
+        continue;
+      }
+      BootEntry entry = boot_entry_of(guest, file, {});
+      entry.default_name = entry.id + ".conf";
+      find_initrds(guest, file, entry);
+      config.entries.push_back(std::move(entry));
+    }
+    if (!config.entries.empty()) {
+      const auto variables = parse_grubenv(guest.read(config.file).value_or(""));
+      const auto setting = variables.find("default");
+      config.default_entry = default_of_bls_menu(
+          config.entries, setting == variables.end() ? "" : setting->second);
+    }
+    return config;
+  }
+  return std::nullopt;
 }
 
 std::optional<BootConfig> read_grub_menu(const GuestView& guest, const GuestPath& grub_cfg) {

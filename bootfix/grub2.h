@@ -45,4 +45,9 @@ std::optional<BootConfig> read_grub_menu(const GuestView& guest, const GuestPath
 // The row for bootloaders.cc: the menu that this firmware reads.
 std::optional<BootConfig> read_grub2(const GuestView& guest, Firmware firmware);
 
+// GRUB2-BLS, what new openSUSE Tumbleweed systems have since November 2025: a GRUB that needs no
+// grub.cfg and makes its menu of the BLS entries on the ESP. sdbootutil puts it there, and the
+// default into the grubenv beside it.
+std::optional<BootConfig> read_grub2_bls(const GuestView& guest, Firmware firmware);
+
 }  // namespace rehost

@@ -118,11 +118,14 @@ GrubCfgRewrite adapt_grub_cfg(std::string_view text, const GuestPath& file, cons
     }
     line.entry.kernel_file = file_of_boot_path(guest, line.entry.kernel);
     const std::string subject = fmt::format("{} line {}", file.str(), line.line);
-    if (line.entry.kernel_file) {
-      adapt_arguments(arguments, rules.for_kernel(*line.entry.kernel_file), subject,
+    if (!line.entry.kernel_file) {
+      clean_arguments(arguments, rules.for_another_system(), subject, rewrite.warnings);
+    } else if (line.entry.under_xen) {
+      clean_arguments(arguments, rules.for_kernel(*line.entry.kernel_file), subject,
                       rewrite.warnings);
     } else {
-      clean_arguments(arguments, rules.for_another_system(), subject, rewrite.warnings);
+      adapt_arguments(arguments, rules.for_kernel(*line.entry.kernel_file), subject,
+                      rewrite.warnings);
     }
     const std::string adapted = arguments.text();
     if (adapted != line.entry.arguments) {

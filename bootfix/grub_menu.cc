@@ -19,6 +19,24 @@ bool is_initrd_command(std::string_view name) {
   return name == "initrd" || name == "initrd16" || name == "initrdefi";
 }
 
+// 20_linux_xen: `multiboot2 /boot/xen.gz`, then the kernel of dom0 and its initrds, each a module.
+bool is_hypervisor_command(std::string_view name) {
+  return name == "multiboot" || name == "multiboot2" || name == "xen_hypervisor";
+}
+
+bool is_module_command(std::string_view name) {
+  return name == "module" || name == "module2" || name == "xen_module";
+}
+
+// The first word that is no option: `module2 --nounzip /boot/initrd.img`.
+size_t first_path(const ScriptCommand& command) {
+  size_t i = 1;
+  while (i < command.words.size() && command.words[i].text.starts_with("--")) {
+    ++i;
+  }
+  return i;
+}
+
 // A menuentry or a submenu.
 struct MenuItem {
   std::string title;
@@ -204,34 +222,41 @@ std::optional<size_t> line_with_title(const std::vector<GrubKernelLine>& lines,
 std::vector<GrubKernelLine> kernel_lines(std::string_view text, const GrubScript& script) {
   std::vector<GrubKernelLine> lines;
   KnownIds known;
+  std::optional<size_t> hypervisor;  // the block of the entry that has started one
   size_t counted = 0;
   int number = 1;
   for (const ScriptCommand& command : script.commands) {
     const std::string& name = command.words.front().text;
-    if (!is_kernel_command(name) && !is_initrd_command(name)) {
+    const bool starts_hypervisor = is_hypervisor_command(name);
+    const bool module = is_module_command(name);
+    if (!is_kernel_command(name) && !is_initrd_command(name) && !module && !starts_hypervisor) {
       continue;
     }
     auto item = item_around(script, command.block);
     if (!item || item->is_submenu || lines.size() >= kMaxEntries) {
       continue;
     }
-    if (is_kernel_command(command.words.front().text) && command.words.size() > 1) {
+    hypervisor = starts_hypervisor ? std::optional(item->block) : hypervisor;
+    const bool same_entry = !lines.empty() && lines.back().block == item->block;
+    const bool dom0 = module && hypervisor == item->block && !same_entry;
+    const size_t path = first_path(command);
+    if ((is_kernel_command(name) || dom0) && command.words.size() > path) {
       number += static_cast<int>(
           std::count(text.begin() + static_cast<std::ptrdiff_t>(counted),
                      text.begin() + static_cast<std::ptrdiff_t>(command.begin()), '\n'));
       counted = command.begin();
       GrubKernelLine line{.block = item->block,
                           .line = number,
-                          .arguments_begin = command.words[1].end,
+                          .arguments_begin = command.words[path].end,
                           .arguments_end = command.end(),
                           .entry = entry_of(script, known.telling(script, *item))};
-      line.entry.kernel = command.words[1].text;
+      line.entry.kernel = command.words[path].text;
       line.entry.arguments =
           text.substr(line.arguments_begin, line.arguments_end - line.arguments_begin);
+      line.entry.under_xen = dom0;
       lines.push_back(std::move(line));
-    } else if (is_initrd_command(command.words.front().text) && !lines.empty() &&
-               lines.back().block == item->block) {
-      for (size_t i = 1; i < command.words.size(); ++i) {
+    } else if ((is_initrd_command(name) || module) && same_entry) {
+      for (size_t i = path; i < command.words.size(); ++i) {
         lines.back().entry.initrds.push_back(command.words[i].text);
       }
     }

@@ -13,7 +13,8 @@
 
 namespace rehost {
 
-// One `linux` command (linux16, linuxefi) of a grub.cfg, with the menu entry around it.
+// One `linux` command (linux16, linuxefi) of a grub.cfg, or the first `module` behind a `multiboot`
+// that starts Xen, with the menu entry around it.
 struct GrubKernelLine {
   size_t block = 0;            // of its menuentry
   int line = 0;                // counted from 1

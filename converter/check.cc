@@ -125,6 +125,11 @@ Answer ask_default_kernel(const Facts& facts) {
   if (!asked.empty() && asked != "keep" && asked != facts.default_kernel->release) {
     return {Verdict::no, fmt::format("{}, not {} as asked", facts.default_kernel->release, asked)};
   }
+  if (facts.default_entry() != nullptr && facts.default_entry()->under_xen) {
+    return {Verdict::cannot_tell,
+            fmt::format("{} under a Xen hypervisor, of which nothing is known on EC2",
+                        facts.default_kernel->release)};
+  }
   return {Verdict::yes, facts.default_kernel->release};
 }
 

@@ -214,7 +214,9 @@ void attach_initramfs(const GuestView& guest, KernelImage& kernel, const GuestPa
 
 void attach(const GuestView& guest, KernelImage& kernel, const BootedImage& image) {
   const bool known = kernel.vmlinuz && resolve(guest, *kernel.vmlinuz) == image.vmlinuz;
-  if (!known && (image.is_default || !kernel.vmlinuz)) {
+  // The one among the modules is what kernel-install(8) copies; nobody starts it there.
+  const bool copied = kernel.vmlinuz && kernel.vmlinuz->is_within(kernel.modules_directory);
+  if (!known && (image.is_default || !kernel.vmlinuz || copied)) {
     kernel.vmlinuz = image.vmlinuz;
   }
   if (is_unified_kernel(guest, image.vmlinuz)) {

@@ -273,6 +273,49 @@ TEST(DefaultKernel, OfGrubLegacyIsANumber) {
   EXPECT_EQ(file_of(fixed(guest, inspection), "/boot/grub/menu.lst"), "# YaST\ndefault 2\n" + menu);
 }
 
+// Debian 12 as a Xen host: 20_linux_xen, and xen.cfg makes its entry the default.
+MemoryGuest xen_host(bool with_plain_entry) {
+  const std::string files =
+      " /boot/vmlinuz-6.1.0-56-amd64 placeholder root=UUID=x ro console=hvc0\n\tmodule2\t--nounzip "
+      "  /boot/initrd.img-6.1.0-56-amd64\n}\n";
+  const std::string xen =
+      "menuentry 'Debian, with Xen hypervisor' $menuentry_id_option 'xen-gnulinux-simple-x' {\n"
+      "\tmultiboot2\t/boot/xen-4.17-amd64.gz placeholder  ${xen_rm_opts}\n\tmodule2" +
+      files;
+  const std::string plain =
+      "menuentry 'Debian' $menuentry_id_option 'gnulinux-simple-x' {\n\tlinux\t"
+      "/boot/vmlinuz-6.1.0-56-amd64 root=UUID=x ro\n\tinitrd\t/boot/initrd.img-6.1.0-56-amd64\n}\n";
+  MemoryGuest guest;
+  guest.add_file("/boot/grub/grub.cfg",
+                 "set default=\"Debian, with Xen hypervisor\"\n" +
+                     (with_plain_entry ? plain : std::string()) + xen);
+  guest.add_file("/boot/vmlinuz-6.1.0-56-amd64", "kernel");
+  guest.add_file("/boot/initrd.img-6.1.0-56-amd64", "initrd");
+  guest.add_file("/boot/xen-4.17-amd64.gz", "xen");
+  return guest;
+}
+
+TEST(DefaultKernel, OfAXenHostIsTheSameWithoutTheHypervisor) {
+  const MemoryGuest guest = xen_host(true);
+  const Inspection inspection = testing::debian12_inspection();
+  const BootConfig before = *read_boot_config(guest, Firmware::bios);
+  ASSERT_TRUE(before.default_entry);
+  const BootEntry& entry = before.entries[*before.default_entry];
+  EXPECT_TRUE(entry.under_xen);
+  EXPECT_EQ(entry.kernel_file, GuestPath("/boot/vmlinuz-6.1.0-56-amd64"));
+  EXPECT_EQ(entry.initrd_files,
+            std::vector<GuestPath>{GuestPath("/boot/initrd.img-6.1.0-56-amd64")});
+  const BootConfig after = *read_boot_config(fixed(guest, inspection), Firmware::bios);
+  ASSERT_TRUE(after.default_entry);
+  EXPECT_EQ(after.entries[*after.default_entry].title, "Debian");
+  EXPECT_EQ(warnings_of(guest, inspection), std::vector<std::string>{"default-kernel-changed"});
+}
+
+TEST(DefaultKernel, AXenHostWithoutAPlainEntryIsWarnedOf) {
+  EXPECT_EQ(warnings_of(xen_host(false), testing::debian12_inspection()),
+            std::vector<std::string>{"default-kernel-under-xen"});
+}
+
 TEST(DefaultKernel, OfSystemdBootIsInLoaderConf) {
   MemoryGuest guest;
   guest.add_file("/boot/efi/EFI/BOOT/BOOTX64.EFI", testing::make_systemd_boot());

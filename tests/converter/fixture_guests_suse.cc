@@ -93,10 +93,24 @@ FixtureGuest tumbleweed() {
           .programs = uefi_programs("opensuse")};
 }
 
+// The same with GRUB2-BLS: kernel and initrd lie on the ESP under names that only the entries know.
+FixtureGuest tumbleweed_bls() {
+  FixtureGuest guest = tumbleweed();
+  guest.name = "tumbleweed-bls";
+  const std::string token = "/boot/efi/opensuse-tumbleweed/{}/";
+  FixtureKernel kernel = suse_kernel("6.17.8-1-default", Codec::zstd, "btrfs");
+  kernel.vmlinuz = token + "linux-1f0ae6bbd1a4a2cf3c4c6e0d6b6e5b9a4c3d2e1f";
+  kernel.initramfs_file = token + "initrd-7c9e02b3a1d4f5e6978877665544332211ffeedd";
+  guest.kernels = {kernel};
+  guest.programs.emplace_back("/boot/efi/EFI/BOOT/BOOTX64.EFI");
+  guest.programs.emplace_back("/boot/efi/EFI/BOOT/fallback.efi");
+  return guest;
+}
+
 }  // namespace
 
 std::vector<FixtureGuest> suse_fixtures() {
-  return {sles11(), sles12(), sles15(), leap15(), tumbleweed()};
+  return {sles11(), sles12(), sles15(), leap15(), tumbleweed(), tumbleweed_bls()};
 }
 
 }  // namespace rehost

@@ -405,9 +405,36 @@ TEST(InitramfsDrivers, ACopiedMdadmConfFollowsTheGuests) {
       "#CREATE owner=root\nDEVICE /dev/sd* partitions\nARRAY /dev/md0\n");
 }
 
+// What is indented belongs to the line above.
+TEST(InitramfsDrivers, ACopiedMdadmConfMayHaveLinesThatGoOn) {
+  EXPECT_EQ(refreshed("etc/mdadm.conf", "DEVICE /dev/sda1\n  /dev/sdb1\nARRAY /dev/md0\n",
+                      "DEVICE /dev/sda1\n  /dev/sdb1 partitions\nARRAY /dev/md0\n"),
+            "DEVICE /dev/sda1\n  /dev/sdb1 partitions\nARRAY /dev/md0\n");
+}
+
+// dracut on Debian.
+TEST(InitramfsDrivers, ACopiedMdadmConfMayHaveMovedToEtc) {
+  MemoryGuest guest =
+      debian_guest(write_cpio(initramfs_with("etc/mdadm.conf", "DEVICE /dev/sd*\n")));
+  guest.add_file("/etc/mdadm/mdadm.conf", "DEVICE /dev/sd* partitions\n");
+  apply(guest, plan_drivers(guest));
+  EXPECT_TRUE(plan_drivers(guest).edits.empty()) << "planned twice";
+  const Initramfs image(guest.read(kImage, kMaxInitramfsBytes).value());
+  EXPECT_EQ(image.read("etc/mdadm.conf"), "DEVICE /dev/sd* partitions\n");
+}
+
+// The guest got a second array after its last update-initramfs.
+TEST(InitramfsDrivers, AnOlderCopyOfMdadmConfSeesTheSameDisksAsTheGuests) {
+  EXPECT_EQ(refreshed("etc/mdadm/mdadm.conf", "DEVICE /dev/sd*\nARRAY /dev/md0\n",
+                      "DEVICE /dev/sd* partitions\nARRAY /dev/md0\nARRAY /dev/md1\n"),
+            "DEVICE /dev/sd* partitions\nARRAY /dev/md0\n");
+  EXPECT_EQ(refreshed("etc/mdadm/mdadm.conf", "DEVICE /dev/sd*\nARRAY /dev/md0\n", "\n"),
+            "ARRAY /dev/md0\n");
+}
+
 TEST(InitramfsDrivers, ACopyThatDiffersInOtherWaysIsLeftAlone) {
-  const std::string in_image = "DEVICE /dev/sd*\nARRAY /dev/md0\n";
-  EXPECT_EQ(refreshed("etc/mdadm/mdadm.conf", in_image, "DEVICE partitions\n"), in_image);
+  const std::string in_image = "filter = [ \"a|sda|\", \"r|.*|\" ]\n";
+  EXPECT_EQ(refreshed("etc/lvm/lvm.conf", in_image, "locking_type = 1\n"), in_image);
 }
 
 TEST(InitramfsDrivers, ADevicesFileThatTheGuestHasNoMoreIsSwitchedOff) {

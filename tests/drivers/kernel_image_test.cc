@@ -192,6 +192,24 @@ TEST(BootedImages, ACopyThatIsNotTheDefaultIsOneMore) {
   EXPECT_EQ(kernels[0].other_initramfs, std::vector<GuestPath>{GuestPath(token + "/initrd")});
 }
 
+// openSUSE with GRUB2-BLS: an older kernel is started from the ESP, and lies among its modules too.
+TEST(BootedImages, TheCopyAmongTheModulesGivesWayToTheOneThatIsStarted) {
+  const std::string release(kRelease);
+  MemoryGuest guest;
+  guest.add_file("/usr/lib/modules/" + release + "/vmlinuz", "MZ");
+  guest.add_symlink("/lib", "usr/lib");
+  guest.add_file("/boot/efi/tok/" + release + "/linux-4d", "MZ");
+  guest.add_file("/boot/efi/tok/" + release + "/initrd-7c", "initrd");
+  std::vector<KernelImage> kernels = find_kernels(guest);
+  const GuestPath started("/boot/efi/tok/" + release + "/linux-4d");
+  const GuestPath initrd("/boot/efi/tok/" + release + "/initrd-7c");
+  const std::vector<BootedImage> images = {
+      {.vmlinuz = started, .initramfs = {initrd}, .version = "1@" + release}};
+  attach_booted_images(guest, kernels, images);
+  EXPECT_EQ(kernels.at(0).vmlinuz, started);
+  EXPECT_EQ(kernels.at(0).initramfs, initrd);
+}
+
 std::string bzimage(const std::string& version) {
   std::string head(0x400, '\0');
   head.replace(0x202, 4, "HdrS");
