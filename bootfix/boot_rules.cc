@@ -34,6 +34,7 @@ BootRules::BootRules(const GuestView& guest, const Inspection& inspection, const
   if (const KernelImage* image = default_image(guest, inspection, target)) {
     rules_.io_timeout = image->io_timeout_argument;
   }
+  rules_.network_by_dhcp = target.network != NetworkMode::keep;
   rules_.classic_interface_names = needs_classic_interface_names(guest, target);
   for (const KernelImage& kernel : inspection.kernels) {
     const auto file = kernel.vmlinuz ? resolve(guest, *kernel.vmlinuz) : std::nullopt;
@@ -73,7 +74,8 @@ ArgumentRules BootRules::for_another_system() const {
   return {.names = rules_.names,
           .own_root = std::nullopt,
           .io_timeout = "",
-          .classic_interface_names = false};
+          .classic_interface_names = false,
+          .network_by_dhcp = false};
 }
 
 }  // namespace rehost

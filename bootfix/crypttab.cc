@@ -55,6 +55,40 @@ Warning device_missing(const CrypttabEntry& entry, std::string_view code, std::s
                               entry.line, entry.name, entry.device, reason)};
 }
 
+// A key file opens it, or a swap gets a key of its own. Of what else there is nothing on EC2:
+// nobody at the console, and no TPM that the old machine's key was sealed to.
+bool waits_for_somebody(std::string_view text, const CrypttabEntry& entry) {
+  const auto key =
+      entry.fields.size() > 2
+          ? text.substr(entry.fields[2].begin, entry.fields[2].end - entry.fields[2].begin)
+          : std::string_view("none");
+  const bool sealed =
+      std::any_of(entry.options.begin(), entry.options.end(), [](const auto& option) {
+        return option.starts_with("tpm2-device=") || option.starts_with("fido2-device=") ||
+               option.starts_with("pkcs11-uri=");
+      });
+  const bool script =
+      std::any_of(entry.options.begin(), entry.options.end(),
+                  [](const auto& option) { return option.starts_with("keyscript="); });
+  return entry.required() && !entry.ephemeral && !script && (key == "none" || key == "-" || sealed);
+}
+
+void warn_of_passphrases(std::string_view text, std::vector<Warning>& warnings) {
+  for (const CrypttabEntry& entry : parse_crypttab(text)) {
+    if (waits_for_somebody(text, entry)) {
+      warnings.push_back(
+          {.code = "crypttab-waits",
+           .subject = entry.name,
+           .sentence = fmt::format(
+               "line {} of /etc/crypttab opens {} with a passphrase or a key in hardware: every "
+               "start "
+               "waits for somebody at the EC2 serial console; give it a key file, or the option "
+               "nofail",
+               entry.line, entry.name)});
+    }
+  }
+}
+
 FixResult plan_crypttab(const GuestView& guest, const Inspection& inspection, const Target&) {
   FixResult result;
   const std::optional<TextFile> file = read_text_file(guest, GuestPath("/etc/crypttab"));
@@ -65,6 +99,7 @@ FixResult plan_crypttab(const GuestView& guest, const Inspection& inspection, co
   plan_rewrite(result, kCrypttabFix.name, *file, rewrite.text,
                "device names change on EC2, UUIDs do not");
   result.warnings = std::move(rewrite.warnings);
+  warn_of_passphrases(rewrite.text, result.warnings);
   return result;
 }
 

@@ -164,10 +164,11 @@ WantedKernel wanted_kernel(FixResult& result, const GuestView& guest, const Insp
   }
   if (entry->under_xen) {
     warn(result, "default-kernel-under-xen", entry->title,
-         fmt::format("the boot loader starts a Xen hypervisor by default ({}), which nobody is known "
-                     "to have run on EC2; {}",
-                     entry->title,
-                     better ? "it was kept, as asked" : "no entry starts a kernel without it"));
+         fmt::format(
+             "the boot loader starts a Xen hypervisor by default ({}), which nobody is known "
+             "to have run on EC2; {}",
+             entry->title,
+             better ? "it was kept, as asked" : "no entry starts a kernel without it"));
   } else if (now != nullptr) {
     warn_if_unfit(result, *now, target, kByDefault,
                   better ? "it was kept, as asked" : "no other installed kernel does better");

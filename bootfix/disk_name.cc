@@ -105,6 +105,38 @@ bool names_the_content(std::string_view link) {
   return false;
 }
 
+// Disks of a SAN, whose letters count nothing: /dev/mapper/mpathb, /dev/mapper/mpathb1 (EL 7),
+// /dev/mapper/mpathbp1 (EL 6), /dev/emcpowera1.
+std::optional<DiskName> parse_multipath(std::string_view path) {
+  for (const std::string_view begins : {"/dev/mapper/mpath", "/dev/emcpower"}) {
+    if (!path.starts_with(begins)) {
+      continue;
+    }
+    std::string_view rest = path.substr(begins.size());
+    std::string_view letters = rest.substr(0, rest.find_first_of("0123456789"));
+    const bool has_number = letters.size() < rest.size();
+    if (has_number && letters.size() > 1 && letters.ends_with('p')) {
+      letters.remove_suffix(1);
+      const int partition = partition_of(rest.substr(letters.size()), "p");
+      if (partition > 0) {
+        return DiskName{.stem = std::string(path.substr(0, begins.size() + letters.size())),
+                        .family = "",
+                        .position = 0,
+                        .partition = partition};
+      }
+    }
+    const int partition = partition_of(rest.substr(letters.size()), "");
+    if (!letters.empty() && letters.find_first_of("-_/") == std::string_view::npos &&
+        partition >= 0) {
+      return DiskName{.stem = std::string(path.substr(0, begins.size() + letters.size())),
+                      .family = "",
+                      .position = 0,
+                      .partition = partition};
+    }
+  }
+  return std::nullopt;
+}
+
 // /dev/disk/by-id/scsi-36000c29-part1, /dev/disk/azure/root-part1, /dev/mapper/mpatha-part1
 std::optional<DiskName> parse_link(std::string_view path) {
   constexpr std::string_view kLinks = "/dev/disk/";
@@ -132,6 +164,9 @@ std::optional<DiskName> parse_disk_name(std::string_view path) {
     return name;
   }
   if (std::optional<DiskName> name = parse_numbered(path)) {
+    return name;
+  }
+  if (std::optional<DiskName> name = parse_multipath(path)) {
     return name;
   }
   return parse_link(path);

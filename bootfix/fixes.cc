@@ -9,9 +9,11 @@
 #include "bootfix/device_caches.h"
 #include "bootfix/device_map.h"
 #include "bootfix/efi.h"
+#include "bootfix/firewall_names.h"
 #include "bootfix/fstab.h"
 #include "bootfix/grub_cfg.h"
 #include "bootfix/grub_defaults.h"
+#include "bootfix/grub_install_device.h"
 #include "bootfix/grub_legacy.h"
 #include "bootfix/kernel_cmdline.h"
 #include "bootfix/left_behind.h"
@@ -41,6 +43,7 @@ std::span<const Fix> bootfix_fixes() {
         kGrubCfgFix,
         kGrubLegacyFix,
         kDeviceMapFix,
+        kGrubInstallDeviceFix,
         kBlsOptionsFix,
         kKernelCmdlineFix,
         kSysconfigBootloaderFix,
@@ -50,8 +53,8 @@ std::span<const Fix> bootfix_fixes() {
     for (const NetworkStack& stack : network_stacks()) {
       rows.push_back(stack.fix);
     }
-    rows.insert(rows.end(),
-                {kCloudInitNetworkFix, kUdevRulesFix, kSerialGettyFix, kDeviceCachesFix});
+    rows.insert(rows.end(), {kCloudInitNetworkFix, kFirewallNamesFix, kUdevRulesFix,
+                             kSerialGettyFix, kDeviceCachesFix});
     rows.insert(rows.end(), left_behind_fixes().begin(), left_behind_fixes().end());
     return rows;
   }();

@@ -157,10 +157,9 @@ std::optional<GuestPath> grub2_bls_directory(const GuestView& guest, const Guest
 
 // `default=` of the grubenv, with or without the ending of the file; else the first.
 size_t default_of_bls_menu(const std::vector<BootEntry>& entries, const std::string& setting) {
-  const auto found =
-      std::find_if(entries.begin(), entries.end(), [&](const BootEntry& entry) {
-        return setting == entry.id || setting == entry.default_name || setting == entry.title;
-      });
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const BootEntry& entry) {
+    return setting == entry.id || setting == entry.default_name || setting == entry.title;
+  });
   return found == entries.end() ? 0 : static_cast<size_t>(found - entries.begin());
 }
 
@@ -279,7 +278,8 @@ std::optional<BootConfig> read_grub2_bls(const GuestView& guest, Firmware firmwa
     const GuestPath esp(mount);
     const std::optional<GuestPath> directory =
         firmware == Firmware::uefi ? grub2_bls_directory(guest, esp) : std::nullopt;
-    std::vector<BlsEntry> files = directory ? read_bls_entries(guest, esp) : std::vector<BlsEntry>{};
+    std::vector<BlsEntry> files =
+        directory ? read_bls_entries(guest, esp) : std::vector<BlsEntry>{};
     if (files.empty()) {
       continue;
     }
@@ -300,8 +300,8 @@ std::optional<BootConfig> read_grub2_bls(const GuestView& guest, Firmware firmwa
     if (!config.entries.empty()) {
       const auto variables = parse_grubenv(guest.read(config.file).value_or(""));
       const auto setting = variables.find("default");
-      config.default_entry = default_of_bls_menu(
-          config.entries, setting == variables.end() ? "" : setting->second);
+      config.default_entry =
+          default_of_bls_menu(config.entries, setting == variables.end() ? "" : setting->second);
     }
     return config;
   }

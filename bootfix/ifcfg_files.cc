@@ -9,6 +9,7 @@
 #include "bootfix/interfaces.h"
 #include "bootfix/shell_assignments.h"
 #include "bootfix/text_edits.h"
+#include "bootfix/udev_rules.h"
 
 namespace rehost {
 namespace {
@@ -124,17 +125,23 @@ bool is_built_on_card(const IfcfgDialect& dialect, const IfcfgFile& ifcfg,
          !ifcfg_value(text, "ETHERDEVICE").empty();
 }
 
-bool is_card(const IfcfgDialect& dialect, const IfcfgFile& ifcfg) {
+bool is_card(const IfcfgDialect& dialect, const IfcfgFile& ifcfg,
+             const std::set<std::string>& renamed) {
   // ifcfg-eth0-range0: the ifup-aliases of Red Hat gives eth0 a range of addresses.
   const std::string_view device = ifcfg.device;
   if (is_physical_interface(device.substr(0, device.find("-range")))) {
+    return true;
+  }
+  if (renamed.contains(ifcfg.device)) {  // by a rule of udev: "lan0"
     return true;
   }
   if (!dialect.has_device) {  // SLES 10 and 11 have the MAC address in the name of the file
     return ifcfg.device.starts_with("eth-id-") || ifcfg.device.starts_with("eth-bus-");
   }
   const std::string_view text = ifcfg.file.content;
-  return lower_case(ifcfg_value(text, "TYPE")) == "ethernet" && ifcfg_value(text, "DEVICE").empty();
+  // initscripts give the card with this MAC address the name in DEVICE, whatever it is.
+  return lower_case(ifcfg_value(text, "TYPE")) == "ethernet" &&
+         (ifcfg_value(text, "DEVICE").empty() || !ifcfg_value(text, "HWADDR").empty());
 }
 
 struct IfcfgFiles {
@@ -145,6 +152,7 @@ struct IfcfgFiles {
 IfcfgFiles read_ifcfg_files(const GuestView& guest, const IfcfgDialect& dialect) {
   std::vector<IfcfgFile> all;
   std::set<std::string> bridges;
+  const std::set<std::string> renamed = names_given_to_cards(guest);
   for (NetworkFile& file : read_network_files(guest, dialect.directory, is_ifcfg_name)) {
     IfcfgFile ifcfg;
     ifcfg.device = device_of(dialect, file);
@@ -158,7 +166,7 @@ IfcfgFiles read_ifcfg_files(const GuestView& guest, const IfcfgDialect& dialect)
   for (IfcfgFile& ifcfg : all) {
     if (is_built_on_card(dialect, ifcfg, bridges)) {
       files.built_on_cards.push_back(std::move(ifcfg));
-    } else if (is_card(dialect, ifcfg)) {
+    } else if (is_card(dialect, ifcfg, renamed)) {
       files.cards.push_back(std::move(ifcfg));
     }
   }

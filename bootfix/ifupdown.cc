@@ -8,6 +8,7 @@
 
 #include "bootfix/dhcp_client.h"
 #include "bootfix/interfaces.h"
+#include "bootfix/udev_rules.h"
 
 namespace rehost {
 namespace {
@@ -80,10 +81,28 @@ bool survives(std::string_view text, const InterfaceStanza& stanza, const Interf
   return holds && !pins_mac && !names_card;
 }
 
-bool is_card(const InterfaceStanza& stanza) {
-  return is_physical_interface(stanza.name) &&
-         (stanza.family == "inet" || stanza.family == "inet6");
-}
+// Which names are those of network cards.
+class Cards {
+ public:
+  explicit Cards(std::set<std::string> renamed) : renamed_(std::move(renamed)) {}
+
+  bool has(std::string_view name) const {
+    return is_physical_interface(name) ||
+           renamed_.contains(std::string(name.substr(0, name.find(':'))));
+  }
+
+  bool has(const InterfaceStanza& stanza) const {
+    return has(stanza.name) && (stanza.family == "inet" || stanza.family == "inet6");
+  }
+
+  // A card, or something that is made of cards by its very name.
+  bool carry(std::string_view name) const {
+    return has(name.substr(0, name.find('.'))) || name.starts_with("bond");
+  }
+
+ private:
+  std::set<std::string> renamed_;
+};
 
 // The words that end up in the warning: "address 10.0.0.5/24, gateway 10.0.0.1".
 std::string joined_options(std::string_view text, const std::vector<InterfacesLine>& options) {
@@ -95,17 +114,12 @@ std::string joined_options(std::string_view text, const std::vector<InterfacesLi
   return joined;
 }
 
-// A card of the old machine, or something that is made of cards by its very name.
-bool stands_on_card(std::string_view name) {
-  return is_physical_interface(name.substr(0, name.find('.'))) || name.starts_with("bond");
-}
-
 // Bridges, bonds and VLANs on top of the network cards of the old machine.
-bool is_built_on_card(std::string_view text, const InterfaceStanza& stanza) {
-  if (is_physical_interface(stanza.name)) {
+bool is_built_on_card(std::string_view text, const InterfaceStanza& stanza, const Cards& cards) {
+  if (cards.has(stanza.name)) {
     return false;
   }
-  if (stands_on_card(stanza.name)) {
+  if (cards.carry(stanza.name)) {
     return true;
   }
   constexpr std::array<std::string_view, 6> kCarriers = {"bridge_ports",    "bridge-ports",
@@ -115,8 +129,8 @@ bool is_built_on_card(std::string_view text, const InterfaceStanza& stanza) {
       stanza.options.begin(), stanza.options.end(), [&](const InterfacesLine& option) {
         const std::vector<std::string> words = words_of(text, option);
         return std::find(kCarriers.begin(), kCarriers.end(), words[0]) != kCarriers.end() &&
-               std::any_of(words.begin() + 1, words.end(), [](const std::string& word) {
-                 return stands_on_card(word) || word == "all" || word == "regex";
+               std::any_of(words.begin() + 1, words.end(), [&](const std::string& word) {
+                 return cards.carry(word) || word == "all" || word == "regex";
                });
       });
 }
@@ -124,10 +138,12 @@ bool is_built_on_card(std::string_view text, const InterfaceStanza& stanza) {
 // Rewrites the files of one guest; what has been found in one counts in the next.
 class DhcpRewriter {
  public:
+  explicit DhcpRewriter(Cards cards) : cards_(std::move(cards)) {}
+
   // To be called for all files before the first is rewritten.
   void look_at(const TextFile& file) {
     for (const InterfaceStanza& stanza : parse_interface_stanzas(file.content)) {
-      if (is_built_on_card(file.content, stanza)) {
+      if (is_built_on_card(file.content, stanza, cards_)) {
         built_on_card_.emplace(stanza.name, file.path);
       }
     }
@@ -138,7 +154,7 @@ class DhcpRewriter {
     path_ = file.path;
     TextEdits edits;
     for (const InterfaceStanza& stanza : parse_interface_stanzas(text_)) {
-      if (is_card(stanza)) {
+      if (cards_.has(stanza)) {
         rewrite_card(stanza, edits);
       }
     }
@@ -148,6 +164,8 @@ class DhcpRewriter {
 
   bool has_stanza() const { return first_stanza_file_ >= 0; }
   bool is_brought_up() const { return brought_up_; }
+  // A bridge that was brought up on a card which had no stanza of its own.
+  bool leaves_nothing() const { return !has_stanza() && stopped_upper_; }
   int file_of_stanza() const { return first_stanza_file_; }
 
   InterfacesRewrite result;
@@ -241,12 +259,13 @@ class DhcpRewriter {
       std::vector<Field> gone;
       for (size_t i = 1; i < line.words.size(); ++i) {
         const std::string_view name = text_of(text_, line.words[i]);
-        const bool card = is_physical_interface(name);
+        const bool card = cards_.has(name);
         const auto upper = built_on_card_.find(std::string(name));
         if (upper != built_on_card_.end() || (card && brought_up_)) {
           gone.push_back(line.words[i]);
           if (upper != built_on_card_.end()) {
             warn_not_started(upper->first, upper->second);
+            stopped_upper_ = true;
           }
           continue;
         }
@@ -270,8 +289,10 @@ class DhcpRewriter {
     }
   }
 
+  Cards cards_;
   std::string text_;
   GuestPath path_;
+  bool stopped_upper_ = false;
   bool has_v4_ = false;
   bool has_v6_ = false;
   bool brought_up_ = false;
@@ -312,7 +333,7 @@ FixResult plan_ifupdown(const GuestView& guest, const Inspection&, const Target&
     return result;
   }
   const std::vector<TextFile> files = read_interfaces(guest);
-  InterfacesRewrite rewrite = use_dhcp(files);
+  InterfacesRewrite rewrite = use_dhcp(files, names_given_to_cards(guest));
   for (size_t i = 0; i < files.size(); ++i) {
     plan_rewrite(result, kIfupdownFix.name, files[i], rewrite.texts[i],
                  "the network card of EC2 has another MAC address, and its address comes by DHCP");
@@ -342,18 +363,27 @@ constinit const Fix kIfupdownFix = {
     .plan = plan_ifupdown,
 };
 
-InterfacesRewrite use_dhcp(const std::vector<TextFile>& files) {
+InterfacesRewrite use_dhcp(const std::vector<TextFile>& files,
+                           const std::set<std::string>& renamed) {
   for (const TextFile& file : files) {
     if (!is_well_formed(file.content)) {
       return left_alone(files, file.path);
     }
   }
-  DhcpRewriter rewriter;
+  DhcpRewriter rewriter{Cards(renamed)};
   for (const TextFile& file : files) {
     rewriter.look_at(file);
   }
   for (const TextFile& file : files) {
     rewriter.rewrite(file);
+  }
+  if (rewriter.leaves_nothing()) {
+    std::string& text = rewriter.result.texts.front();
+    if (!rewriter.is_brought_up()) {
+      text = with_line_appended(text, "auto eth0");
+    }
+    text = with_line_appended(text, "iface eth0 inet dhcp");
+    return std::move(rewriter.result);
   }
   if (!rewriter.has_stanza()) {
     // Nothing here configures a card: the files stay as they are.
@@ -374,14 +404,27 @@ bool ifupdown_in_use(const GuestView& guest) {
   if (!is_file(guest, GuestPath("/sbin/ifup")) && !is_file(guest, GuestPath("/usr/sbin/ifup"))) {
     return false;
   }
+  const Cards cards(names_given_to_cards(guest));
+  std::set<std::string> uppers;
+  std::set<std::string> brought_up;
   for (const TextFile& file : read_interfaces(guest)) {
     for (const InterfaceStanza& stanza : parse_interface_stanzas(file.content)) {
-      if (is_physical_interface(stanza.name) && stanza.family == "inet") {
+      if (cards.has(stanza.name) && stanza.family == "inet") {
         return true;
+      }
+      if (is_built_on_card(file.content, stanza, cards)) {
+        uppers.insert(stanza.name);
+      }
+    }
+    for (const InterfacesLine& line : parse_interfaces_lines(file.content)) {
+      const std::vector<std::string> words = words_of(file.content, line);
+      if (!words.empty() && brings_up(words[0])) {
+        brought_up.insert(words.begin() + 1, words.end());
       }
     }
   }
-  return false;
+  return std::any_of(uppers.begin(), uppers.end(),
+                     [&](const std::string& upper) { return brought_up.contains(upper); });
 }
 
 }  // namespace rehost

@@ -1,6 +1,7 @@
 // ifupdown: one network card, eth0, by DHCP.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,13 @@ struct InterfacesRewrite {
 // or `allow-hotplug` of a card becomes that of eth0. Which card was which does not matter, and so a
 // rewrite that was applied to some of the files only ends, the second time, where it would have
 // ended the first time. Bridges, bonds and VLANs on old cards stay written down, but nothing brings
-// them up any more.
-InterfacesRewrite use_dhcp(const std::vector<TextFile>& files);
+// them up any more; where there is nothing else, eth0 gets a stanza of its own. `renamed`: cards
+// with names of the owner's making.
+InterfacesRewrite use_dhcp(const std::vector<TextFile>& files,
+                           const std::set<std::string>& renamed = {});
 
-// Do the files exist, is the program there, and does a stanza configure a card?
+// Do the files exist, is the program there, and does a stanza configure a card, or bring up a
+// bridge, a bond or a VLAN on one?
 bool ifupdown_in_use(const GuestView& guest);
 
 extern const Fix kIfupdownFix;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "bootfix/interfaces.h"
+
 namespace rehost {
 namespace {
 
@@ -102,6 +104,40 @@ bool clean_resume(KernelArguments& arguments, size_t i, const ArgumentRules& rul
                           "resume={} in {} names a swap space that is not on the disks given; it "
                           "was dropped, or every start would wait for it",
                           value, subject)});
+  return true;
+}
+
+// dracut.cmdline(7): ip=10.0.0.5::10.0.0.1:255.255.255.0:host:ens192:none, ip=ens192:dhcp,
+// ifname=lan0:00:50:.., BOOTIF=01-00-50-... The initramfs would wait for that card, and
+// NetworkManager take the address over into the running system.
+bool is_of_old_network(const std::string& name, const std::string& value) {
+  if (name == "ifname" || name == "BOOTIF") {
+    return true;
+  }
+  if (name == "bootdev") {
+    return is_physical_interface(value);
+  }
+  const std::string first = value.substr(0, value.find(':'));
+  const bool address = first.find('.') != std::string::npos || first.starts_with('[');
+  return name == "ip" && value.find(':') != std::string::npos &&
+         (address || is_physical_interface(first) || value.starts_with("::"));
+}
+
+// true: the word has been removed.
+bool clean_network(KernelArguments& arguments, size_t i, std::string_view subject,
+                   std::vector<Warning>& warnings) {
+  const std::string word = arguments.word(i);
+  warnings.push_back(
+      {.code = "network-argument-set-aside",
+       .subject = std::string(subject),
+       .sentence = fmt::format("{} in {} is of the old network: set aside, the initramfs asks DHCP "
+                               "where it needs a network at all",
+                               word, subject)});
+  if (arguments.name(i) == "ip" && arguments.last_value("ip") == arguments.value(i)) {
+    arguments.replace(i, "ip=dhcp");
+    return false;
+  }
+  arguments.remove(i);
   return true;
 }
 
@@ -205,6 +241,8 @@ void clean_arguments(KernelArguments& arguments, const ArgumentRules& rules,
                (name == "clocksource" && is_foreign_clocksource(value))) {
       arguments.remove(i);
       removed = true;
+    } else if (rules.network_by_dhcp && is_of_old_network(name, value)) {
+      removed = clean_network(arguments, i, subject, warnings);
     } else if (!timeout_name.empty() && name == timeout_name) {
       // More than the module accepts would stop it from loading, and with it the machine.
       if (arguments.word(i) != rules.io_timeout) {

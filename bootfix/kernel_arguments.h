@@ -51,11 +51,12 @@ struct ArgumentRules {
   std::string
       io_timeout;  // "nvme_core.io_timeout=4294967295"; "" when the kernel's wish is not known
   bool classic_interface_names = false;  // net.ifnames=0 biosdevname=0
+  bool network_by_dhcp = false;          // ip= and ifname= of the old network do not stay
 };
 
 // Rewrites what is there: root= and resume= by UUID, an NVMe timeout that is not what the module
 // accepts, consoles and clock sources of other hypervisors. A resume= whose swap cannot be found is
-// dropped, with a warning.
+// dropped, with a warning; so are addresses and names of cards for the initramfs (ip=, ifname=).
 void clean_arguments(KernelArguments& arguments, const ArgumentRules& rules,
                      std::string_view subject, std::vector<Warning>& warnings);
 

@@ -7,6 +7,7 @@
 #include "bootfix/ini_text.h"
 #include "bootfix/network_files.h"
 #include "bootfix/text_edits.h"
+#include "bootfix/udev_rules.h"
 
 namespace rehost {
 namespace {
@@ -100,14 +101,17 @@ struct NetworkdFile {
 };
 
 std::vector<NetworkdFile> files_of_cards(const GuestView& guest) {
+  const std::set<std::string> renamed = names_given_to_cards(guest);
+  const auto is_card = [&](const std::string& name) {
+    return names_cards(name) || renamed.contains(name);
+  };
   std::vector<NetworkdFile> files;
   for (NetworkFile& file : read_network_files(guest, kDirectory, is_network_name)) {
     NetworkdFile parsed{.file = std::move(file), .entries = {}, .names = {}};
     parsed.entries = parse_ini(parsed.file.content, LineEnds::backslash_goes_on);
     parsed.names = matched_names(parsed.entries);
     // A file without a word is one that is masked, or not yet written.
-    if (!parsed.entries.empty() &&
-        std::any_of(parsed.names.begin(), parsed.names.end(), names_cards)) {
+    if (!parsed.entries.empty() && std::any_of(parsed.names.begin(), parsed.names.end(), is_card)) {
       files.push_back(std::move(parsed));
     }
   }

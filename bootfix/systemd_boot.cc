@@ -40,8 +40,8 @@ bool is_systemd_boot(const GuestView& guest, const GuestPath& path) {
 struct EspPrograms {
   bool any_fallback = false;
   bool fallback_is_systemd_boot = false;
-  bool other_loader = false;  // in a directory of its own
-  bool systemd_boot = false;  // in EFI/systemd
+  bool other_loader = false;   // in a directory of its own
+  bool systemd_boot = false;   // in EFI/systemd
   bool by_sdbootutil = false;  // behind openSUSE's shim, which goes by the boot.csv in EFI/systemd
 };
 

@@ -60,6 +60,65 @@ std::optional<MacPin> pin_of_rule(std::string_view rule) {
   return pin;
 }
 
+std::string name_given_by_rule(std::string_view rule) {
+  if (quoted_value(rule, "SUBSYSTEM", "==") != "net") {
+    return "";
+  }
+  const std::string name = quoted_value(rule, "NAME", "=");
+  return name.empty() ? quoted_value(rule, "NAME", ":=") : name;
+}
+
+void add_plain_name(std::set<std::string>& names, std::string name) {
+  if (!name.empty() && name != "lo" && name.find_first_of("%$*?[ ") == std::string::npos) {
+    names.insert(std::move(name));
+  }
+}
+
+// The rules of a file, comments left out; one that goes on is one line.
+std::vector<std::string> rules_of(std::string_view text) {
+  std::vector<std::string> rules;
+  bool goes_on = false;
+  for (const Line& line : split_lines(text)) {
+    const std::string_view content = content_of(text, line);
+    if (!goes_on && (trim(content).empty() || trim(content).front() == '#')) {
+      continue;
+    }
+    if (goes_on) {
+      rules.back().back() = ' ';
+      rules.back() += content;
+    } else {
+      rules.emplace_back(content);
+    }
+    goes_on = rules.back().ends_with('\\');
+  }
+  return rules;
+}
+
+// Either may be empty.
+MacPin pin_of_link(std::string_view link) {
+  MacPin pin;
+  std::string section;
+  for (const Line& line : split_lines(link)) {
+    const std::string_view content = trim(content_of(link, line));
+    if (content.starts_with('[')) {
+      section = content;
+      continue;
+    }
+    const size_t equals = content.find('=');
+    if (equals == std::string_view::npos) {
+      continue;
+    }
+    const std::string_view key = trim(content.substr(0, equals));
+    const std::string_view value = trim(content.substr(equals + 1));
+    if (section == "[Match]" && (key == "MACAddress" || key == "PermanentMACAddress")) {
+      pin.mac = value;
+    } else if (section == "[Link]" && key == "Name") {
+      pin.name = value;
+    }
+  }
+  return pin;
+}
+
 // write_net_rules puts a line like this above each of its rules.
 bool is_generated_comment(std::string_view line) {
   return line.starts_with("# PCI device ") || line.starts_with("# USB device ") ||
@@ -152,6 +211,27 @@ constinit const Fix kUdevRulesFix = {
     .plan = plan_udev_rules,
 };
 
+std::set<std::string> names_given_to_cards(const GuestView& guest) {
+  std::set<std::string> names;
+  const GuestPath rules("/etc/udev/rules.d");
+  for (const DirectoryEntry& entry : guest.list(rules)) {
+    const auto file =
+        entry.name.ends_with(".rules") ? read_text_file(guest, rules / entry.name) : std::nullopt;
+    for (const std::string& rule : rules_of(file ? file->content : "")) {
+      add_plain_name(names, name_given_by_rule(rule));
+    }
+  }
+  const GuestPath links("/etc/systemd/network");
+  for (const DirectoryEntry& entry : guest.list(links)) {
+    const auto file =
+        entry.name.ends_with(".link") ? read_text_file(guest, links / entry.name) : std::nullopt;
+    if (file) {
+      add_plain_name(names, pin_of_link(file->content).name);
+    }
+  }
+  return names;
+}
+
 UdevRewrite without_mac_pins(std::string_view rules) {
   UdevRewrite rewrite;
   TextEdits edits;
@@ -183,26 +263,7 @@ UdevRewrite without_mac_pins(std::string_view rules) {
 }
 
 MacPin mac_pin_of_link(std::string_view link) {
-  MacPin pin;
-  std::string section;
-  for (const Line& line : split_lines(link)) {
-    const std::string_view content = trim(content_of(link, line));
-    if (content.starts_with('[')) {
-      section = content;
-      continue;
-    }
-    const size_t equals = content.find('=');
-    if (equals == std::string_view::npos) {
-      continue;
-    }
-    const std::string_view key = trim(content.substr(0, equals));
-    const std::string_view value = trim(content.substr(equals + 1));
-    if (section == "[Match]" && (key == "MACAddress" || key == "PermanentMACAddress")) {
-      pin.mac = value;
-    } else if (section == "[Link]" && key == "Name") {
-      pin.name = value;
-    }
-  }
+  const MacPin pin = pin_of_link(link);
   return pin.mac.empty() || pin.name.empty() ? MacPin{} : pin;
 }
 

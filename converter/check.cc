@@ -7,10 +7,13 @@
 
 #include "bootfix/bootloaders.h"
 #include "bootfix/device_names.h"
+#include "bootfix/dhcp_client.h"
 #include "bootfix/fstab.h"
 #include "bootfix/kernel_arguments.h"
 #include "bootfix/network.h"
+#include "bootfix/network_files.h"
 #include "bootfix/unstable_names.h"
+#include "converter/card_setup.h"
 #include "drivers/kernel_image.h"
 #include "drivers/required_modules.h"
 
@@ -310,16 +313,28 @@ Answer ask_console(const Facts& facts) {
           there ? "console=ttyS0" : "no console=ttyS0: the EC2 serial console stays empty"};
 }
 
-// A stack that leaves its files alone, and says why, has not been set up for anything.
-Answer network_of(const Facts& facts, const NetworkStack& stack) {
-  const FixResult left = stack.fix.plan(facts.guest, facts.inspection, facts.target);
-  if (!left.edits.empty()) {
-    return {Verdict::no, fmt::format("{} is not set up for DHCP on the card of EC2", stack.name)};
+bool lacks_dhcp_client(const GuestView& guest, std::string_view stack) {
+  return (stack == "ifupdown" || stack == "network-scripts") && !has_dhcp_client(guest) &&
+         !(stack == "network-scripts" && has_program(guest, "NetworkManager"));
+}
+
+Answer network_of(const Facts& facts, const NetworkStack& stack, const std::string& card) {
+  const CardReading reading = read_card_setup(facts.guest, stack.name, card);
+  const std::string where = reading.where.empty() ? "" : fmt::format(" ({})", reading.where);
+  switch (reading.setup) {
+    case CardSetup::fixed:
+      return {Verdict::no,
+              fmt::format("{} gives {} an address of the old network{}", stack.name, card, where)};
+    case CardSetup::cannot_tell:
+      return {Verdict::cannot_tell, fmt::format("{} is not read{}", stack.name, where)};
+    case CardSetup::nothing:
+      return {Verdict::no,
+              fmt::format("{} does not ask DHCP on a card called {}{}", stack.name, card, where)};
+    case CardSetup::dhcp:
+      break;
   }
-  if (!left.warnings.empty()) {
-    const Warning& warning = left.warnings.front();
-    return {warning.code == "dhcp-client-missing" ? Verdict::no : Verdict::cannot_tell,
-            warning.sentence};
+  if (lacks_dhcp_client(facts.guest, stack.name)) {
+    return {Verdict::no, fmt::format("{} finds no DHCP client in the guest", stack.name)};
   }
   if (stack.classic_interface_names && facts.default_arguments().last_value("net.ifnames") != "0") {
     return {Verdict::no, fmt::format("{} configures eth0, and the kernel is not told net.ifnames=0",
@@ -328,21 +343,35 @@ Answer network_of(const Facts& facts, const NetworkStack& stack) {
   return {Verdict::yes, fmt::format("{} asks DHCP", stack.name)};
 }
 
+// Of several stacks one must ask, and none may bring an address of the old network along.
+Answer network_of_card(const Facts& facts, const std::string& card) {
+  std::optional<Answer> best;
+  for (const NetworkStack& stack : network_stacks()) {
+    if (!stack.in_use(facts.guest) || (stack.classic_interface_names && card != "eth0")) {
+      continue;
+    }
+    if (read_card_setup(facts.guest, stack.name, card).setup == CardSetup::fixed) {
+      return network_of(facts, stack, card);
+    }
+    Answer answer = network_of(facts, stack, card);
+    if (!best || answer.verdict == Verdict::yes) {
+      best = std::move(answer);
+    }
+  }
+  return best.value_or(Answer{Verdict::cannot_tell, "no network stack that rehost knows"});
+}
+
 Answer ask_network(const Facts& facts) {
   if (facts.target.network == NetworkMode::keep) {
     return {Verdict::yes, "kept as it is, as asked"};
   }
-  Answer answer{Verdict::cannot_tell, "no network stack that rehost knows"};
-  for (const NetworkStack& stack : network_stacks()) {
-    if (!stack.in_use(facts.guest)) {
-      continue;
-    }
-    answer = network_of(facts, stack);
-    if (answer.verdict != Verdict::yes) {
-      return answer;
-    }
+  const bool classic = needs_classic_interface_names(facts.guest, facts.target);
+  Answer answer = network_of_card(facts, "eth0");
+  const bool told = facts.default_arguments().last_value("net.ifnames") == "0";
+  if (answer.verdict != Verdict::yes || classic || told) {
+    return answer;
   }
-  return answer;
+  return network_of_card(facts, "ens5");
 }
 
 constexpr Question kQuestions[] = {

@@ -57,5 +57,21 @@ TEST(Crypttab, EditingTwiceIsEditingOnce) {
   EXPECT_EQ(stabilised(once), once);
 }
 
+TEST(Crypttab, AnEntryThatWaitsForSomebodyIsWarnedOf) {
+  const auto warned = [](const std::string& text) {
+    MemoryGuest guest;
+    guest.add_file("/etc/crypttab", text);
+    return codes(kCrypttabFix.plan(guest, machine(), {}).warnings);
+  };
+  const std::vector<std::string> waits = {"crypttab-waits"};
+  EXPECT_EQ(warned("data UUID=luks none luks\n"), waits);
+  EXPECT_EQ(warned("data UUID=luks\n"), waits);
+  EXPECT_EQ(warned("data UUID=luks - tpm2-device=auto\n"), waits);
+  EXPECT_TRUE(warned("data UUID=luks /etc/keys/data.key luks\n").empty());
+  EXPECT_TRUE(warned("data UUID=luks none luks,nofail\n").empty());
+  EXPECT_TRUE(warned("data UUID=luks none keyscript=/usr/local/bin/key\n").empty());
+  EXPECT_TRUE(warned("cswap /dev/sda3 /dev/urandom swap\n").empty());
+}
+
 }  // namespace
 }  // namespace rehost

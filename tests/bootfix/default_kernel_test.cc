@@ -286,9 +286,8 @@ MemoryGuest xen_host(bool with_plain_entry) {
       "menuentry 'Debian' $menuentry_id_option 'gnulinux-simple-x' {\n\tlinux\t"
       "/boot/vmlinuz-6.1.0-56-amd64 root=UUID=x ro\n\tinitrd\t/boot/initrd.img-6.1.0-56-amd64\n}\n";
   MemoryGuest guest;
-  guest.add_file("/boot/grub/grub.cfg",
-                 "set default=\"Debian, with Xen hypervisor\"\n" +
-                     (with_plain_entry ? plain : std::string()) + xen);
+  guest.add_file("/boot/grub/grub.cfg", "set default=\"Debian, with Xen hypervisor\"\n" +
+                                            (with_plain_entry ? plain : std::string()) + xen);
   guest.add_file("/boot/vmlinuz-6.1.0-56-amd64", "kernel");
   guest.add_file("/boot/initrd.img-6.1.0-56-amd64", "initrd");
   guest.add_file("/boot/xen-4.17-amd64.gz", "xen");

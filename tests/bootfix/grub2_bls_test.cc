@@ -52,10 +52,10 @@ TEST(Grub2Bls, ReadsTheEntriesOfTheEspWithoutAnyGrubCfg) {
   ASSERT_EQ(config->entries.size(), 3u);
   const BootEntry& first = config->entries.at(*config->default_entry);
   EXPECT_EQ(first.id, "system-opensuse-tumbleweed-6.17.8-1-default-1");
-  EXPECT_EQ(first.kernel_file, GuestPath("/boot/efi/opensuse-tumbleweed/6.17.8-1-default/linux-4d"));
-  EXPECT_EQ(first.initrd_files,
-            std::vector<GuestPath>{
-                GuestPath("/boot/efi/opensuse-tumbleweed/6.17.8-1-default/initrd-7c")});
+  EXPECT_EQ(first.kernel_file,
+            GuestPath("/boot/efi/opensuse-tumbleweed/6.17.8-1-default/linux-4d"));
+  EXPECT_EQ(first.initrd_files, std::vector<GuestPath>{GuestPath(
+                                    "/boot/efi/opensuse-tumbleweed/6.17.8-1-default/initrd-7c")});
   EXPECT_FALSE(read_boot_config(tumbleweed(), Firmware::bios));
 }
 
@@ -81,8 +81,8 @@ TEST(Grub2Bls, AnotherDefaultIsWrittenIntoGrubenv) {
   const MemoryGuest guest = tumbleweed();
   const auto config = read_boot_config(guest, Firmware::uefi);
   ASSERT_TRUE(config);
-  const auto changes = set_default_entry(guest, Firmware::uefi, *config,
-                                         [](const BootConfig&) { return std::optional(size_t{1}); });
+  const auto changes = set_default_entry(
+      guest, Firmware::uefi, *config, [](const BootConfig&) { return std::optional(size_t{1}); });
   ASSERT_TRUE(changes);
   ASSERT_EQ(changes->size(), 1u);
   EXPECT_EQ(changes->front().path, GuestPath(kGrubenv));
@@ -92,8 +92,7 @@ TEST(Grub2Bls, AnotherDefaultIsWrittenIntoGrubenv) {
 
 TEST(Grub2Bls, AnEntryThatHasFailedTooOftenIsNotTheFirst) {
   MemoryGuest guest = tumbleweed();
-  const std::string path =
-      "/boot/efi/loader/entries/system-opensuse-tumbleweed-6.17.8-1-default-1";
+  const std::string path = "/boot/efi/loader/entries/system-opensuse-tumbleweed-6.17.8-1-default-1";
   const std::string text = testing::file_of(guest, path + ".conf");
   guest.remove(GuestPath(path + ".conf"));
   guest.add_file(path + "+0-3.conf", text);

@@ -175,6 +175,24 @@ TEST(NetworkScripts, AVlanIsKeptButNotBroughtUp) {
             std::vector<std::string>{"network-not-started"});
 }
 
+TEST(NetworkScripts, ACardWithANameOfTheOwnersMakingIsACard) {
+  const std::string text =
+      "TYPE=Ethernet\nDEVICE=lan0\nHWADDR=00:50:56:AA:BB:CC\nBOOTPROTO=none\nONBOOT=yes\n"
+      "IPADDR=10.0.0.5\nPREFIX=24\n";
+  const MemoryGuest after = fixed_network(el7_with("ifcfg-lan0", text), "network-scripts");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-eth0"),
+            "TYPE=Ethernet\nDEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT=yes\n");
+  EXPECT_EQ(file_of(after, kDirectory + "ifcfg-lan0"), kGone);
+
+  MemoryGuest renamed = el7_with("ifcfg-lan0", "DEVICE=lan0\nIPADDR=10.0.0.5\nONBOOT=yes\n");
+  EXPECT_EQ(network_edits(renamed, "network-scripts"), 0u);
+  renamed.add_file("/etc/udev/rules.d/70-persistent-net.rules",
+                   "SUBSYSTEM==\"net\", ACTION==\"add\", ATTR{address}==\"00:50:56:aa:bb:cc\", "
+                   "NAME=\"lan0\"\n");
+  EXPECT_EQ(file_of(fixed_network(renamed, "network-scripts"), kDirectory + "ifcfg-eth0"),
+            "DEVICE=eth0\nONBOOT=yes\nBOOTPROTO=dhcp\n");
+}
+
 TEST(NetworkScripts, CopiesOfEditorsAreNotRead) {
   MemoryGuest guest = el7_with("ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT=yes\n");
   guest.add_file(kDirectory + "ifcfg-eth0.bak", "DEVICE=eth0\nIPADDR=10.0.0.5\n");

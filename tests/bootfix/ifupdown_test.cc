@@ -169,6 +169,37 @@ TEST(Ifupdown, BondsAndVlansStayDown) {
       "iface ens18.100 inet static\n\taddress 10.1.0.5/24\n");
 }
 
+// bonding.txt and the wiki of Debian have no stanza for the cards themselves.
+TEST(Ifupdown, ACardBelowABridgeOrABondNeedsNoStanzaOfItsOwn) {
+  const std::string lo = "auto lo\niface lo inet loopback\n\n";
+  const std::string bridge = "iface br0 inet static\n\taddress 10.0.0.5/24\n\tbridge_ports ens18\n";
+  EXPECT_EQ(fixed_text(lo + "auto br0\n" + bridge),
+            lo + bridge + "auto eth0\niface eth0 inet dhcp\n");
+  const std::string bond =
+      "iface bond0 inet static\n\taddress 10.0.0.5/24\n\tbond-slaves eno1 eno2\n";
+  EXPECT_EQ(fixed_text("auto bond0\n" + bond), bond + "auto eth0\niface eth0 inet dhcp\n");
+  const std::string vlan = "iface eth0.100 inet static\n\taddress 10.0.0.5/24\n";
+  EXPECT_EQ(fixed_text("auto eth0\nauto eth0.100\n" + vlan),
+            "auto eth0\n" + vlan + "iface eth0 inet dhcp\n");
+  EXPECT_EQ(codes(warnings(guest_with("auto br0\n" + bridge))),
+            std::vector<std::string>{"network-not-started"});
+  EXPECT_EQ(fixed_text(bridge), bridge) << "nothing brings it up: the network is somebody else's";
+}
+
+TEST(Ifupdown, ACardThatUdevHasRenamedIsACard) {
+  MemoryGuest guest =
+      guest_with("auto lan0\niface lan0 inet static\n\taddress 10.0.0.5/24\n\tgateway 10.0.0.1\n");
+  EXPECT_FALSE(ifupdown_in_use(guest));
+  guest.add_file("/etc/udev/rules.d/70-persistent-net.rules",
+                 "SUBSYSTEM==\"net\", ACTION==\"add\", ATTR{address}==\"00:50:56:aa:bb:cc\", "
+                 "NAME=\"lan0\"\n");
+  EXPECT_EQ(file_of(fixed(guest), kMain), "auto eth0\niface eth0 inet dhcp\n");
+  guest.remove(GuestPath("/etc/udev/rules.d/70-persistent-net.rules"));
+  guest.add_file("/etc/systemd/network/10-lan.link",
+                 "[Match]\nPath=pci-0000:0b:00.0\n[Link]\nName=lan0\n");
+  EXPECT_EQ(file_of(fixed(guest), kMain), "auto eth0\niface eth0 inet dhcp\n");
+}
+
 TEST(Ifupdown, FilesThatAreSourcedCount) {
   MemoryGuest guest =
       guest_with("source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n");
@@ -256,7 +287,8 @@ TEST(Ifupdown, ConvertsTheDebianGuest) {
 }
 
 TEST(Ifupdown, NothingBreaksOnATruncatedFile) {
-  const std::string text = file_of(debian12(), kMain) + "auto lo \\\n ens19 \\";
+  const std::string text = file_of(debian12(), kMain) +
+                           "auto lo br0 \\\n ens19\niface br0 inet dhcp\n bridge_ports ens20 \\";
   for (size_t length = 0; length <= text.size(); ++length) {
     fixed(guest_with(text.substr(0, length)));
   }

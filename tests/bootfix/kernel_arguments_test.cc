@@ -174,5 +174,28 @@ TEST(KernelArguments, NothingBreaksOnATruncatedLine) {
   }
 }
 
+// Clevis with Tang, a remote console in the initramfs: RHEL's installer writes them too.
+TEST(KernelArguments, AddressesAndCardsOfTheOldNetworkGoFromTheInitramfs) {
+  ArgumentRules rules = kTimeout;
+  rules.network_by_dhcp = true;
+  const auto words = [&](const std::string& line) {
+    const std::string text = adapt(line, rules).text;
+    return text.substr(0, text.find(" console="));
+  };
+  EXPECT_EQ(words("ro ip=10.0.0.5::10.0.0.1:255.255.255.0:web01:ens192:none rd.neednet=1"),
+            "ro ip=dhcp rd.neednet=1");
+  EXPECT_EQ(words("ip=[fd00::5]::[fd00::1]:64::ens192:none ip=ens192:dhcp ro"), "ip=dhcp ro");
+  EXPECT_EQ(words("ifname=lan0:00:50:56:aa:bb:cc BOOTIF=01-00-50-56-aa-bb-cc ro"), "ro");
+  EXPECT_EQ(words("ip=dhcp ro"), "ip=dhcp ro");
+  EXPECT_EQ(words("ip=auto6 ro"), "ip=auto6 ro");
+  const std::vector<Warning> warnings =
+      adapt("ip=10.0.0.5::10.0.0.1:24::ens192:none", rules).warnings;
+  ASSERT_EQ(testing::codes(warnings), std::vector<std::string>{"network-argument-set-aside"});
+  EXPECT_EQ(warnings[0].sentence,
+            "ip=10.0.0.5::10.0.0.1:24::ens192:none in a line is of the old network: set aside, the "
+            "initramfs asks DHCP where it needs a network at all");
+  EXPECT_EQ(adapt("ip=10.0.0.5::10.0.0.1:24::ens192:none").text.substr(0, 11), "ip=10.0.0.5");
+}
+
 }  // namespace
 }  // namespace rehost

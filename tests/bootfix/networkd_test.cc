@@ -110,6 +110,17 @@ TEST(Networkd, ABridgeWithoutCardsStays) {
   EXPECT_EQ(network_edits(guest, "networkd"), 0u);
 }
 
+TEST(Networkd, ACardThatALinkFileRenamesIsACard) {
+  MemoryGuest guest =
+      guest_with("10-lan.network", "[Match]\nName=lan0\n[Network]\nAddress=10.0.0.5/24\n");
+  EXPECT_EQ(network_edits(guest, "networkd"), 0u);
+  guest.add_file(kDirectory + "10-lan.link",
+                 "[Match]\nMACAddress=00:50:56:aa:bb:cc\n[Link]\nName=lan0\n");
+  const MemoryGuest after = fixed_network(guest, "networkd");
+  EXPECT_EQ(file_of(after, kDirectory + "90-rehost.network"), kOwnText);
+  EXPECT_EQ(file_of(after, kDirectory + "10-lan.network"), kGone);
+}
+
 TEST(Networkd, FilesOfAServiceThatIsNotEnabledAreLeftAlone) {
   MemoryGuest guest;
   guest.add_file(kDirectory + "10-lan.network", kStatic);
