@@ -1,6 +1,7 @@
 #include "converter/check.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -10,10 +11,12 @@
 #include "bootfix/dhcp_client.h"
 #include "bootfix/fstab.h"
 #include "bootfix/kernel_arguments.h"
+#include "bootfix/lvm_conf.h"
 #include "bootfix/network.h"
 #include "bootfix/network_files.h"
 #include "bootfix/unstable_names.h"
 #include "converter/card_setup.h"
+#include "converter/initramfs_settings.h"
 #include "drivers/kernel_image.h"
 #include "drivers/required_modules.h"
 
@@ -27,15 +30,27 @@ struct Facts {
   const Target& target;
   std::optional<BootConfig> boot_config;
   const KernelImage* default_kernel = nullptr;
-  // Reading an initramfs costs a transfer and its unpacking: three questions share the answer.
-  mutable std::map<std::string, std::vector<DriverState>> states = {};
+  // Reading an initramfs costs a transfer and its unpacking: four questions share the answers.
+  struct FromInitramfs {
+    std::vector<DriverState> states;
+    std::vector<std::string> hiding;  // settings that hide NVMe disks from it
+  };
+  mutable std::map<std::string, FromInitramfs> read = {};
 
+  const FromInitramfs& initramfs_of(const KernelImage& kernel) const {
+    const auto known = read.find(kernel.release);
+    if (known != read.end()) {
+      return known->second;
+    }
+    KernelDrivers drivers = read_kernel_drivers(guest, kernel);
+    FromInitramfs facts{.states = std::move(drivers.states), .hiding = {}};
+    if (drivers.initramfs) {
+      facts.hiding = settings_hiding_nvme(*drivers.initramfs, inspection);
+    }
+    return read.emplace(kernel.release, std::move(facts)).first->second;
+  }
   const std::vector<DriverState>& drivers_of(const KernelImage& kernel) const {
-    const auto known = states.find(kernel.release);
-    return known != states.end()
-               ? known->second
-               : states.emplace(kernel.release, driver_states(guest, inspection, kernel))
-                     .first->second;
+    return initramfs_of(kernel).states;
   }
 
   const BootEntry* default_entry() const {
@@ -172,6 +187,20 @@ Answer ask_nvme(const Facts& facts) {
     }
   }
   return worst;
+}
+
+Answer ask_initramfs_settings(const Facts& facts) {
+  if (!uses_lvm(facts.inspection) && facts.inspection.arrays.empty()) {
+    return {Verdict::yes, "the machine has neither"};
+  }
+  if (facts.default_kernel == nullptr) {
+    return {Verdict::cannot_tell, "the default kernel is not known"};
+  }
+  const std::vector<std::string>& hiding = facts.initramfs_of(*facts.default_kernel).hiding;
+  if (hiding.empty()) {
+    return {Verdict::yes, "nothing in it hides them"};
+  }
+  return {Verdict::no, fmt::format("hidden by {}", fmt::join(hiding, ", "))};
 }
 
 Answer ask_other_kernels(const Facts& facts) {
@@ -379,6 +408,8 @@ constexpr Question kQuestions[] = {
     {"default-kernel", "Which kernel does it start?", Weight::required, ask_default_kernel},
     {"nvme", "Can that kernel reach an NVMe disk before it has a root file system?",
      Weight::required, ask_nvme},
+    {"initramfs-settings", "Do LVM and md in its initramfs see NVMe disks?", Weight::required,
+     ask_initramfs_settings},
     {"root-device", "Does root= name a file system that is there?", Weight::required, ask_root},
     {"mounts", "Is everything there that must be mounted?", Weight::required, ask_mounts},
     {"device-names", "Is no device name left that EC2 changes?", Weight::required,
