@@ -106,6 +106,13 @@ std::vector<GuestPath> configuration_files(const GuestView& guest) {
   return files;
 }
 
+// "DataSourceAzure: DataSourceAzure [seed=/dev/sr0]"
+bool home_in(std::string_view datasource) {
+  constexpr std::string_view kPrefix = "DataSource";
+  const std::string_view name = datasource.substr(0, datasource.find_first_of(": ["));
+  return name.starts_with(kPrefix) && is_home(name.substr(kPrefix.size()));
+}
+
 // /var/lib/cloud/instance is a link to the data of the machine in its old home. It is looked at
 // again by itself, unless manual_cache_clean says that nobody may.
 void plan_cached_instance(FixResult& result, const GuestView& guest, std::string_view fix) {
@@ -115,16 +122,18 @@ void plan_cached_instance(FixResult& result, const GuestView& guest, std::string
   if (!target || !source || !is_file(guest, instance / "manual-clean")) {
     return;
   }
-  // "DataSourceAzure: DataSourceAzure [seed=/dev/sr0]"
-  constexpr std::string_view kPrefix = "DataSource";
-  std::string_view name = source->content;
-  name = name.substr(0, name.find_first_of(": ["));
-  if (name.starts_with(kPrefix) && is_home(name.substr(kPrefix.size()))) {
+  if (home_in(source->content)) {
     result.edits.push_back(
         Edit{.fix = std::string(fix),
              .reason = "manual_cache_clean keeps cloud-init at the data of its old home",
              .action = RemoveFile{.path = instance, .expects = hash_content(*target)}});
   }
+}
+
+// Nothing pins it, and yet it has had its instance from somewhere else.
+bool was_elsewhere(const GuestView& guest) {
+  const auto source = read_text_file(guest, GuestPath("/var/lib/cloud/instance/datasource"));
+  return source && home_in(source->content);
 }
 
 void warn_of_new_instance(FixResult& result, const std::string& where) {
@@ -224,6 +233,8 @@ void plan_cloud_init(FixResult& result, const GuestView& guest, std::string_view
                                  "data from EC2, and the users and keys of the machine stay as "
                                  "they are",
                                  list_file, fmt::join(list, ", "))});
+  } else if (was_elsewhere(guest)) {
+    warn_of_new_instance(result, "/var/lib/cloud/instance");
   }
 }
 

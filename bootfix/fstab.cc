@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "bootfix/text_file.h"
 
@@ -78,6 +79,24 @@ Warning unknown_device(const FstabEntry& entry, std::string_view why) {
                           entry.line, entry.device, entry.mount_point, why)};
 }
 
+// A folder that the old hypervisor shared with its guests. systemd takes most of these for file
+// systems on local disks, and without one of those the guest stops in the emergency shell.
+bool is_host_share(const FstabEntry& entry) {
+  constexpr std::array<std::string_view, 6> kTypes = {"vmhgfs", "fuse.vmhgfs-fuse", "vboxsf",
+                                                      "prl_fs", "fuse.prl_fsd",     "virtiofs"};
+  return std::find(kTypes.begin(), kTypes.end(), entry.type) != kTypes.end() ||
+         (entry.type == "9p" && entry.has_option("trans=virtio")) ||
+         entry.device.starts_with(".host:") || entry.device.starts_with("vmhgfs-fuse#");
+}
+
+Warning host_share(const FstabEntry& entry) {
+  return {.code = "fstab-host-share",
+          .subject = entry.device,
+          .sentence = fmt::format("line {} of /etc/fstab mounts {} on {}, a folder of the old "
+                                  "hypervisor: the guest will start without it",
+                                  entry.line, entry.device, entry.mount_point)};
+}
+
 FixResult plan_fstab(const GuestView& guest, const Inspection& inspection, const Target&) {
   FixResult result;
   const std::optional<TextFile> file = read_text_file(guest, GuestPath("/etc/fstab"));
@@ -99,7 +118,8 @@ constinit const Fix kFstabFix = {
     .description =
         "Device names (sd, vd, xvd, hd, nvme, by-path, by-id) become UUIDs. Entries whose disk was "
         "not "
-        "given get the option nofail. Comments, other options and spacing stay as they are.",
+        "given, and folders of the old hypervisor, get the option nofail. Comments, other options "
+        "and spacing stay as they are.",
     .plan = plan_fstab,
 };
 
@@ -163,7 +183,10 @@ FstabRewrite stabilise_fstab(std::string_view text, const Inspection& inspection
     if (entry.has_option("noauto")) {
       continue;  // nobody waits for it
     }
-    if (const auto* missing = std::get_if<DiskNotGiven>(&meaning)) {
+    if (is_host_share(entry)) {
+      let_boot_go_on_without(entry, edits);
+      rewrite.warnings.push_back(host_share(entry));
+    } else if (const auto* missing = std::get_if<DiskNotGiven>(&meaning)) {
       let_boot_go_on_without(entry, edits);
       rewrite.warnings.push_back(missing_disk(entry, missing->disk));
     } else if (const auto* unknown = std::get_if<UnknownName>(&meaning)) {

@@ -89,6 +89,7 @@ TEST(CloudInit, ACachedInstanceThatWouldBeTrustedIsForgotten) {
   guest.add_file("/var/lib/cloud/instances/1234/obj.pkl", "x");
   guest.add_symlink("/var/lib/cloud/instance", "/var/lib/cloud/instances/1234");
   EXPECT_EQ(fixed(guest).nodes(), guest.nodes()) << "cloud-init looks again by itself";
+  EXPECT_EQ(warnings_of(guest), std::vector<std::string>{"cloud-init-new-instance"});
   guest.add_file("/var/lib/cloud/instances/1234/manual-clean", "");
   const MemoryGuest after = fixed(guest);
   EXPECT_FALSE(after.stat(GuestPath("/var/lib/cloud/instance")));

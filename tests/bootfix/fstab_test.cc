@@ -144,5 +144,20 @@ TEST(Fstab, ConvertsTheDebianGuest) {
       << text;
 }
 
+TEST(Fstab, AFolderOfTheOldHypervisorDoesNotStopTheBoot) {
+  EXPECT_EQ(stabilised(".host:/ /mnt/hgfs fuse.vmhgfs-fuse defaults,allow_other 0 0\n"),
+            ".host:/ /mnt/hgfs fuse.vmhgfs-fuse defaults,allow_other,nofail 0 0\n");
+  EXPECT_EQ(stabilised("share /share vboxsf uid=1000 0 0\n"),
+            "share /share vboxsf uid=1000,nofail 0 0\n");
+  EXPECT_EQ(stabilised("host0 /host 9p trans=virtio,rw 0 0\ntag /tag virtiofs\n"),
+            "host0 /host 9p trans=virtio,rw,nofail 0 0\ntag /tag virtiofs nofail\n");
+  for (const std::string text : {"nas:/x /x nfs defaults 0 0\n", "host0 /host 9p trans=tcp 0 0\n",
+                                 ".host:/ /mnt/hgfs vmhgfs noauto 0 0\n"}) {
+    EXPECT_EQ(stabilised(text), text);
+  }
+  EXPECT_EQ(testing::codes(stabilise_fstab("share /share vboxsf\n", testing::two_disks()).warnings),
+            std::vector<std::string>{"fstab-host-share"});
+}
+
 }  // namespace
 }  // namespace rehost
