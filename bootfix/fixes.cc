@@ -9,7 +9,6 @@
 #include "bootfix/device_caches.h"
 #include "bootfix/device_map.h"
 #include "bootfix/efi.h"
-#include "bootfix/firewall_names.h"
 #include "bootfix/fstab.h"
 #include "bootfix/grub_cfg.h"
 #include "bootfix/grub_defaults.h"
@@ -21,6 +20,7 @@
 #include "bootfix/mdadm_conf.h"
 #include "bootfix/mount_units.h"
 #include "bootfix/network.h"
+#include "bootfix/reachability.h"
 #include "bootfix/resume.h"
 #include "bootfix/serial_getty.h"
 #include "bootfix/sysconfig_bootloader.h"
@@ -53,8 +53,8 @@ std::span<const Fix> bootfix_fixes() {
     for (const NetworkStack& stack : network_stacks()) {
       rows.push_back(stack.fix);
     }
-    rows.insert(rows.end(), {kCloudInitNetworkFix, kFirewallNamesFix, kUdevRulesFix,
-                             kSerialGettyFix, kDeviceCachesFix});
+    rows.insert(rows.end(), {kCloudInitNetworkFix, kReachabilityFix, kUdevRulesFix, kSerialGettyFix,
+                             kDeviceCachesFix});
     rows.insert(rows.end(), left_behind_fixes().begin(), left_behind_fixes().end());
     return rows;
   }();

@@ -1,8 +1,9 @@
-#include "bootfix/firewall_names.h"
+#include "bootfix/reachability.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cctype>
 
 #include "bootfix/guest_files.h"
@@ -43,11 +44,7 @@ bool belongs_to_name(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
 }
 
-FixResult plan_firewall_names(const GuestView& guest, const Inspection&, const Target& target) {
-  FixResult result;
-  if (target.network == NetworkMode::keep) {
-    return result;
-  }
+void warn_of_firewalls(FixResult& result, const GuestView& guest, const Target& target) {
   const std::set<std::string> renamed = names_given_to_cards(guest);
   const bool classic = needs_classic_interface_names(guest, target);
   size_t read = 0;
@@ -70,18 +67,48 @@ FixResult plan_firewall_names(const GuestView& guest, const Inspection&, const T
                            path.str(), fmt::join(names, ", "), classic ? "eth0" : "ens5 or eth0")});
     }
   }
+}
+
+// OpenSSH takes the first value of most settings, but all of ListenAddress. One that it cannot bind
+// is passed over; without any other sshd ends.
+void warn_of_sshd(FixResult& result, const GuestView& guest) {
+  for (const std::string_view pattern : {"/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*.conf"}) {
+    for (const GuestPath& path : matching_entries(guest, std::string(pattern))) {
+      const auto file = read_text_file(guest, path);
+      const std::vector<std::string> addresses = listen_addresses(file ? file->content : "");
+      if (!addresses.empty()) {
+        result.warnings.push_back(
+            {.code = "sshd-listens-on-old-address",
+             .subject = path.str(),
+             .sentence =
+                 fmt::format("sshd listens on {} by {}, and does not start on a machine that "
+                             "has not this address: give the instance the same private "
+                             "address, or take the line out",
+                             fmt::join(addresses, ", "), path.str())});
+      }
+    }
+  }
+}
+
+FixResult plan_reachability(const GuestView& guest, const Inspection&, const Target& target) {
+  FixResult result;
+  if (target.network != NetworkMode::keep) {
+    warn_of_firewalls(result, guest, target);
+    warn_of_sshd(result, guest);
+  }
   return result;
 }
 
 }  // namespace
 
-constinit const Fix kFirewallNamesFix = {
-    .name = "firewall-names",
-    .heading = "Look for firewall rules of the old network cards",
+constinit const Fix kReachabilityFix = {
+    .name = "reachability",
+    .heading = "Look for what may shut the owner out",
     .description =
         "Changes nothing. Warns when rules of iptables, nftables, ufw, firewalld, Shorewall or "
-        "SuSEfirewall2 name a network card that has another name on EC2.",
-    .plan = plan_firewall_names,
+        "SuSEfirewall2 name a network card that has another name on EC2, and when sshd listens on "
+        "an address of the old network.",
+    .plan = plan_reachability,
 };
 
 std::set<std::string> cards_named_in(std::string_view text, const std::set<std::string>& more) {
@@ -104,6 +131,31 @@ std::set<std::string> cards_named_in(std::string_view text, const std::set<std::
     }
   }
   return names;
+}
+
+std::vector<std::string> listen_addresses(std::string_view sshd_config) {
+  std::vector<std::string> addresses;
+  for (const Line& line : split_lines(sshd_config)) {
+    std::string content(trim(content_of(sshd_config, line)));
+    std::replace(content.begin(), content.end(), '=', ' ');
+    const std::vector<std::string> words = split_words(content);
+    if (words.size() < 2 || words[0].starts_with('#')) {
+      continue;
+    }
+    if (lower_case(words[0]) == "match") {
+      break;
+    }
+    const std::string& address = words[1];
+    constexpr std::string_view kAddress = "0123456789abcdefABCDEF.:[]";
+    const bool any = address.starts_with("0.0.0.0") || address.starts_with("::") ||
+                     address.starts_with("[::") || address.starts_with("127.");
+    const bool number = address.find_first_not_of(kAddress) == std::string::npos &&
+                        address.find_first_of(".:") != std::string::npos;
+    if (lower_case(words[0]) == "listenaddress" && number && !any) {
+      addresses.push_back(address);
+    }
+  }
+  return addresses;
 }
 
 }  // namespace rehost
