@@ -34,10 +34,9 @@ void warn(FixResult& result, std::string_view file, std::vector<std::string> dev
   result.warnings.push_back(
       {.code = "grub-install-device",
        .subject = std::string(file),
-       .sentence =
-           fmt::format("the next update of GRUB installs itself on {}, which EC2 calls "
-                       "otherwise: {}",
-                       fmt::join(devices, ", "), advice)});
+       .sentence = fmt::format("the next update of GRUB installs itself on {}, which EC2 calls "
+                               "otherwise: {}",
+                               fmt::join(devices, ", "), advice)});
 }
 
 FixResult plan_grub_install_device(const GuestView& guest, const Inspection& inspection,
