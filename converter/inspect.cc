@@ -23,7 +23,6 @@ namespace {
 
 // GPT partition types: UEFI specification, table 5.7, and the GRUB manual, "BIOS installation".
 constexpr std::string_view kEspTypes[] = {"c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "0xef"};
-constexpr std::string_view kBiosBootType = "21686148-6449-6e6f-744e-656564454649";
 
 // What has to be mounted for a conversion. Data volumes stay out: mounting them would replay their
 // journals.
@@ -69,17 +68,17 @@ void require_one_group_of_each_name(const ProbedDevices& survey) {
   }
 }
 
-Firmware firmware_of(const ProbedDevices& survey, const Inspection& inspection) {
-  bool esp = false;
-  for (const ProbedDevice& probed : survey.contents) {
-    if (probed.partition_type == kBiosBootType) {
-      return Firmware::bios;  // a stray ESP beside it is common; the reverse is not
-    }
-    esp |= is_one_of(kEspTypes, probed.partition_type);
+std::vector<BootMarks> boot_marks(const ProbedDevices& survey, const Inspection& inspection) {
+  std::vector<BootMarks> marks(inspection.volumes.size());
+  for (const Disk& disk : inspection.disks) {
+    marks.at(disk.volume).grub = disk.grub_in_boot_sector;
   }
-  const bool grub = std::any_of(inspection.disks.begin(), inspection.disks.end(),
-                                [](const Disk& disk) { return disk.grub_in_boot_sector; });
-  return esp && !grub ? Firmware::uefi : Firmware::bios;
+  for (const ProbedDevice& probed : survey.contents) {
+    if (probed.filesystem.volume && is_one_of(kEspTypes, probed.partition_type)) {
+      marks.at(*probed.filesystem.volume).esp = true;
+    }
+  }
+  return marks;
 }
 
 // e_ident and e_machine of elf(5).
@@ -232,7 +231,7 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
     }
   }
   inspection.arrays = survey.arrays;
-  inspection.firmware = firmware_of(survey, inspection);
+  inspection.firmware = firmware_of(boot_marks(survey, inspection));
   const FoundRoot root = find_root(guest, survey, inspection);
   inspection.root = root.device;
   mount_system(guest, inspection, root.btrfs);
@@ -246,6 +245,15 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
                      inspection.os.pretty_name, inspection.distro->name)});
   }
   return result;
+}
+
+Firmware firmware_of(std::span<const BootMarks> disks) {
+  for (const BootMarks& disk : disks) {
+    if (disk.esp || disk.grub) {
+      return disk.grub ? Firmware::bios : Firmware::uefi;
+    }
+  }
+  return Firmware::bios;
 }
 
 void identify_system(const GuestView& guest, Inspection& inspection) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <vector>
 
 #include "converter/btrfs_root.h"
@@ -21,6 +22,17 @@ struct InspectResult {
 // file systems of their own. Throws Error: unsupported_guest (no operating system, Windows, several
 // roots, an unknown or too old distribution), guest_damaged (a file system that cannot be mounted).
 InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volumes);
+
+// What a disk has for the firmware to start from.
+struct BootMarks {
+  bool esp = false;   // an EFI system partition
+  bool grub = false;  // GRUB in its boot sector
+};
+// How the machine was started: the first disk that has something to start from decides. GRUB in its
+// boot sector counts more than an ESP beside it (cloud images have both, and start both ways). What
+// an old boot disk among the data disks has left in its sectors, or a Windows disk for its ESP,
+// does not count; nor does a BIOS boot partition that no boot sector leads to.
+Firmware firmware_of(std::span<const BootMarks> disks);
 
 // The parts of an inspection that are asked of the guest's files alone.
 // Which system it is, for which processor, and whether its files carry SELinux labels. Throws

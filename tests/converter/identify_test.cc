@@ -78,5 +78,23 @@ TEST(IdentifySystem, AnUnknownSystemIsRefusedByItsName) {
             "Plan 9 (ID=plan9) is no distribution that rehost knows: see rehost list distros");
 }
 
+Firmware firmware(std::initializer_list<BootMarks> disks) {
+  return firmware_of(std::span(disks.begin(), disks.size()));
+}
+
+TEST(FirmwareOf, AMachineIsWhatItsFirstBootableDiskSays) {
+  const BootMarks none;
+  const BootMarks esp{.esp = true, .grub = false};
+  const BootMarks grub{.esp = false, .grub = true};
+  const BootMarks both{.esp = true, .grub = true};
+  EXPECT_EQ(firmware({none}), Firmware::bios);
+  EXPECT_EQ(firmware({esp}), Firmware::uefi);
+  EXPECT_EQ(firmware({grub}), Firmware::bios);
+  EXPECT_EQ(firmware({both}), Firmware::bios) << "a cloud image";
+  EXPECT_EQ(firmware({esp, grub}), Firmware::uefi) << "a data disk that was once a boot disk";
+  EXPECT_EQ(firmware({grub, esp}), Firmware::bios) << "a disk of Windows beside it";
+  EXPECT_EQ(firmware({none, esp}), Firmware::uefi);
+}
+
 }  // namespace
 }  // namespace rehost
