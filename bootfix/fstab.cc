@@ -89,6 +89,25 @@ bool is_host_share(const FstabEntry& entry) {
          entry.device.starts_with(".host:") || entry.device.starts_with("vmhgfs-fuse#");
 }
 
+// /dev/sr0, /dev/cdrom, /dev/fd0: a repository on an installation disc, mounted without noauto.
+bool is_removable_drive(const FstabEntry& entry) {
+  constexpr std::array<std::string_view, 6> kDrives = {"/dev/sr",   "/dev/scd", "/dev/cdrom",
+                                                       "/dev/cdrw", "/dev/dvd", "/dev/fd"};
+  return std::any_of(kDrives.begin(), kDrives.end(), [&](std::string_view drive) {
+    return entry.device.starts_with(drive) &&
+           entry.device.find('/', drive.size()) == std::string::npos;
+  });
+}
+
+Warning drive_missing(const FstabEntry& entry) {
+  return {
+      .code = "fstab-removable-drive",
+      .subject = entry.device,
+      .sentence = fmt::format("line {} of /etc/fstab mounts {} on {}, and EC2 has no such drive: "
+                              "the guest will start without it",
+                              entry.line, entry.device, entry.mount_point)};
+}
+
 Warning host_share(const FstabEntry& entry) {
   return {.code = "fstab-host-share",
           .subject = entry.device,
@@ -183,9 +202,12 @@ FstabRewrite stabilise_fstab(std::string_view text, const Inspection& inspection
     if (entry.has_option("noauto")) {
       continue;  // nobody waits for it
     }
-    if (is_host_share(entry)) {
+    if (is_host_share(entry) && entry.required()) {
       let_boot_go_on_without(entry, edits);
       rewrite.warnings.push_back(host_share(entry));
+    } else if (is_removable_drive(entry) && entry.required()) {
+      let_boot_go_on_without(entry, edits);
+      rewrite.warnings.push_back(drive_missing(entry));
     } else if (const auto* missing = std::get_if<DiskNotGiven>(&meaning)) {
       let_boot_go_on_without(entry, edits);
       rewrite.warnings.push_back(missing_disk(entry, missing->disk));

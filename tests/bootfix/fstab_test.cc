@@ -144,6 +144,16 @@ TEST(Fstab, ConvertsTheDebianGuest) {
       << text;
 }
 
+TEST(Fstab, ADiscThatIsNotInEc2DoesNotStopTheBoot) {
+  const std::string text = "/dev/sr0 /mnt/repo iso9660 defaults 0 0\n";
+  EXPECT_EQ(stabilised(text), "/dev/sr0 /mnt/repo iso9660 defaults,nofail 0 0\n");
+  EXPECT_EQ(codes(stabilise_fstab(text, testing::two_disks()).warnings),
+            std::vector<std::string>{"fstab-removable-drive"});
+  const std::string usual = "/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\n";
+  EXPECT_EQ(stabilised(usual), usual);
+  EXPECT_TRUE(stabilise_fstab(usual, testing::two_disks()).warnings.empty());
+}
+
 TEST(Fstab, AFolderOfTheOldHypervisorDoesNotStopTheBoot) {
   EXPECT_EQ(stabilised(".host:/ /mnt/hgfs fuse.vmhgfs-fuse defaults,allow_other 0 0\n"),
             ".host:/ /mnt/hgfs fuse.vmhgfs-fuse defaults,allow_other,nofail 0 0\n");
