@@ -44,6 +44,26 @@ bool is_plain_word(std::string_view value) {
   });
 }
 
+// One command line for all kernels: with 4294967295 on it an nvme_core that takes a byte does not
+// load, and its kernel finds no disk. grub.cfg has each kernel's own value until then.
+void warn_of_older_kernels(const Inspection& inspection, const std::string& timeout,
+                           std::vector<Warning>& warnings) {
+  const std::string name = timeout.substr(0, std::min(timeout.find('='), timeout.size()));
+  for (const KernelImage& kernel : inspection.kernels) {
+    const std::string& own = kernel.io_timeout_argument;
+    if (kernel.vmlinuz && own != timeout && own.starts_with(name + "=") &&
+        own.size() < timeout.size()) {
+      warnings.push_back({.code = "grub-defaults-older-kernel",
+                          .subject = kernel.release,
+                          .sentence = fmt::format(
+                              "kernel {} takes no more than {}, and the next update-grub gives "
+                              "it {} as it does all others: it would not start any more; "
+                              "remove that kernel before",
+                              kernel.release, own, timeout)});
+    }
+  }
+}
+
 FixResult plan_grub_defaults(const GuestView& guest, const Inspection& inspection,
                              const Target& target) {
   FixResult result;
@@ -67,6 +87,7 @@ FixResult plan_grub_defaults(const GuestView& guest, const Inspection& inspectio
   const NameMap names(inspection);
   const BootRules rules(guest, inspection, target, names);
   defaults.adapt_command_lines(rules.for_default_kernel(), result.warnings);
+  warn_of_older_kernels(inspection, rules.for_default_kernel().io_timeout, result.warnings);
   for (const std::string_view name : {"GRUB_DISABLE_LINUX_UUID", "GRUB_DISABLE_UUID"}) {
     if (defaults.value(name) == "true") {
       defaults.set(name, "false");

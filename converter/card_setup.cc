@@ -18,7 +18,7 @@ namespace {
 
 // Several files may be about one card: an address of the old network is the worst of them, and what
 // cannot be read outweighs what can.
-CardReading worse(CardReading a, CardReading b) {
+CardReading worse(const CardReading& a, const CardReading& b) {
   constexpr std::array<CardSetup, 4> kBestFirst = {CardSetup::nothing, CardSetup::dhcp,
                                                    CardSetup::cannot_tell, CardSetup::fixed};
   const auto rank = [&](const CardReading& reading) {
@@ -53,7 +53,7 @@ CardReading read_interfaces_for(const GuestView& guest, std::string_view card) {
         const CardSetup setup = stanza.method == "dhcp"     ? CardSetup::dhcp
                                 : stanza.method == "static" ? CardSetup::fixed
                                                             : CardSetup::nothing;
-        reading = worse(std::move(reading), {setup, file.path.str()});
+        reading = worse(reading, {setup, file.path.str()});
       }
     }
   }
@@ -96,7 +96,7 @@ CardReading read_redhat_ifcfg(const GuestView& guest, std::string_view card, boo
     const bool port = !ifcfg_value(text, "MASTER").empty() || !ifcfg_value(text, "BRIDGE").empty();
     const bool off = is_word(ifcfg_value(text, "ONBOOT"), {"no", "false", "off", "0", "n", "f"});
     if (meant && !port && !off && ifcfg_value(text, "HWADDR").empty()) {
-      reading = worse(std::move(reading), {setup_of_ifcfg(text), file.path.str()});
+      reading = worse(reading, {setup_of_ifcfg(text), file.path.str()});
     }
   }
   return reading;
@@ -162,7 +162,7 @@ CardReading read_netplan_for(const GuestView& guest, std::string_view card) {
                                  (definition.name.empty() || matches_glob(card, definition.name))
                            : id == card;
     if (meant && (definition.dhcp || definition.addresses)) {
-      reading = worse(std::move(reading),
+      reading = worse(reading,
                       {definition.addresses ? CardSetup::fixed : CardSetup::dhcp, "/etc/netplan"});
     }
   }
@@ -194,9 +194,8 @@ CardReading read_keyfiles(const GuestView& guest, std::string_view card) {
     const bool starts = !is_word(ini_value(entries, "connection", "autoconnect"), {"false"});
     if (is_word(type, {"ethernet", "802-3-ethernet"}) && (name.empty() || name == card) &&
         !pinned && starts && (method.empty() || method == "auto" || method == "manual")) {
-      reading =
-          worse(std::move(reading),
-                {has_method_manual(entries) ? CardSetup::fixed : CardSetup::dhcp, file.path.str()});
+      reading = worse(reading, {has_method_manual(entries) ? CardSetup::fixed : CardSetup::dhcp,
+                                file.path.str()});
     }
   }
   if (reading.setup != CardSetup::nothing) {
@@ -292,15 +291,14 @@ CardReading read_dhcpcd(const GuestView& guest, std::string_view card) {
     };
     if (words[0] == "interface" || words[0] == "profile" || words[0] == "ssid") {
       meant = words[0] == "interface" && words.size() > 1 && words[1] == card;
-    } else if (words[0] == "denyinterfaces" && names_card()) {
-      return {CardSetup::nothing, path};
     } else if (words[0] == "allowinterfaces") {
       only_others = true;
       allowed = allowed || names_card();
     } else if (meant && words[0] == "static" && words.size() > 1 &&
                words[1].starts_with("ip_address=")) {
       return {CardSetup::fixed, path};
-    } else if (meant && is_word(words[0], {"nodhcp", "nodhcp4", "noipv4"})) {
+    } else if ((words[0] == "denyinterfaces" && names_card()) ||
+               (meant && is_word(words[0], {"nodhcp", "nodhcp4", "noipv4"}))) {
       return {CardSetup::nothing, path};
     }
   }

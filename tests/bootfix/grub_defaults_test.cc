@@ -167,5 +167,18 @@ TEST(GrubDefaults, NothingBreaksOnATruncatedFile) {
   }
 }
 
+// Debian 9 upgraded to 10: nvme_core of 4.9 has a byte.
+TEST(GrubDefaults, AnOlderKernelThatTakesLessIsWarnedOf) {
+  const MemoryGuest guest = testing::debian12();
+  Inspection inspection = testing::debian12_inspection();
+  EXPECT_TRUE(kGrubDefaultsFix.plan(guest, inspection, {}).warnings.empty());
+  KernelImage older = testing::kernel_of("4.9.0-19-amd64");
+  older.is_default = false;
+  older.io_timeout_argument = "nvme_core.io_timeout=254";
+  inspection.kernels.push_back(older);
+  EXPECT_EQ(testing::codes(kGrubDefaultsFix.plan(guest, inspection, {}).warnings),
+            std::vector<std::string>{"grub-defaults-older-kernel"});
+}
+
 }  // namespace
 }  // namespace rehost
