@@ -85,6 +85,29 @@ void clean_root(KernelArguments& arguments, size_t i, const ArgumentRules& rules
                                               value, subject)});
 }
 
+// dracut-fips mounts boot= to compare the kernel with its checksum, and stops when it cannot;
+// mount.usr= is where /usr lies.
+bool names_another_filesystem(std::string_view name) {
+  return name == "boot" || name == "mount.usr";
+}
+
+void clean_filesystem(KernelArguments& arguments, size_t i, const ArgumentRules& rules,
+                      std::string_view subject, std::vector<Warning>& warnings) {
+  const std::string value = arguments.value(i);
+  if (!is_unstable_name(value)) {
+    return;
+  }
+  const NameMeaning meaning = rules.names->meaning(value);
+  if (const auto* found = std::get_if<FoundName>(&meaning)) {
+    arguments.replace(i, fmt::format("{}={}", arguments.name(i), found->stable));
+    return;
+  }
+  warnings.push_back({.code = "boot-argument-not-found",
+                      .subject = std::string(subject),
+                      .sentence = fmt::format("{} in {} names a device that cannot be found",
+                                              arguments.word(i), subject)});
+}
+
 // true: the word has been removed.
 bool clean_resume(KernelArguments& arguments, size_t i, const ArgumentRules& rules,
                   std::string_view subject, std::vector<Warning>& warnings) {
@@ -234,6 +257,8 @@ void clean_arguments(KernelArguments& arguments, const ArgumentRules& rules,
     bool removed = false;
     if (name == "root") {
       clean_root(arguments, i, rules, subject, warnings);
+    } else if (names_another_filesystem(name)) {
+      clean_filesystem(arguments, i, rules, subject, warnings);
     } else if (name == "resume") {
       removed = clean_resume(arguments, i, rules, subject, warnings);
       resume_gone = resume_gone || removed;

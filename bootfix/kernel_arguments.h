@@ -54,9 +54,10 @@ struct ArgumentRules {
   bool network_by_dhcp = false;          // ip= and ifname= of the old network do not stay
 };
 
-// Rewrites what is there: root= and resume= by UUID, an NVMe timeout that is not what the module
-// accepts, consoles and clock sources of other hypervisors. A resume= whose swap cannot be found is
-// dropped, with a warning; so are addresses and names of cards for the initramfs (ip=, ifname=).
+// Rewrites what is there: root=, boot= (FIPS), mount.usr= and resume= by UUID, an NVMe timeout that
+// is not what the module accepts, consoles and clock sources of other hypervisors. A resume= whose
+// swap cannot be found is dropped, with a warning; so are addresses and names of cards for the
+// initramfs (ip=, ifname=).
 void clean_arguments(KernelArguments& arguments, const ArgumentRules& rules,
                      std::string_view subject, std::vector<Warning>& warnings);
 

@@ -32,8 +32,9 @@ void look_into_arguments(const KernelArguments& arguments, const GuestPath& file
                          bool required, std::vector<UnstableName>& names) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string name = arguments.name(i);
-    if ((name == "root" || name == "resume") && is_unstable_name(arguments.value(i))) {
-      names.push_back({file, line, arguments.value(i), required && name == "root"});
+    const bool filesystem = name == "root" || name == "boot" || name == "mount.usr";
+    if ((filesystem || name == "resume") && is_unstable_name(arguments.value(i))) {
+      names.push_back({file, line, arguments.value(i), required && filesystem});
     }
   }
 }

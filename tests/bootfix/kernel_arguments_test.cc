@@ -197,5 +197,19 @@ TEST(KernelArguments, AddressesAndCardsOfTheOldNetworkGoFromTheInitramfs) {
   EXPECT_EQ(adapt("ip=10.0.0.5::10.0.0.1:24::ens192:none").text.substr(0, 11), "ip=10.0.0.5");
 }
 
+// RHEL 6 and 7 in FIPS mode.
+TEST(KernelArguments, TheBootFileSystemOfFipsIsNamedByUuid) {
+  const auto words = [&](const std::string& line) {
+    const std::string text = adapt(line).text;
+    return text.substr(0, text.find(" console="));
+  };
+  EXPECT_EQ(words("fips=1 boot=/dev/sda1 ro"), "fips=1 boot=UUID=root ro");
+  EXPECT_EQ(words("mount.usr=/dev/sda1 ro"), "mount.usr=UUID=root ro");
+  EXPECT_EQ(words("boot=UUID=1b5e ro"), "boot=UUID=1b5e ro");
+  EXPECT_EQ(words("boot=local ro"), "boot=local ro");
+  EXPECT_EQ(testing::codes(adapt("boot=/dev/sda7 ro").warnings),
+            std::vector<std::string>{"boot-argument-not-found"});
+}
+
 }  // namespace
 }  // namespace rehost
