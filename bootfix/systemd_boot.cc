@@ -42,6 +42,7 @@ struct EspPrograms {
   bool fallback_is_systemd_boot = false;
   bool other_loader = false;   // in a directory of its own
   bool systemd_boot = false;   // in EFI/systemd
+  bool grub2_bls = false;      // what sdbootutil prefers when both are there
   bool by_sdbootutil = false;  // behind openSUSE's shim, which goes by the boot.csv in EFI/systemd
 };
 
@@ -63,6 +64,8 @@ EspPrograms programs_on(const GuestView& guest, const GuestPath& esp) {
       } else if (name == "systemd") {
         programs.systemd_boot = programs.systemd_boot || is_systemd_boot(guest, path);
         programs.by_sdbootutil = programs.by_sdbootutil || program == "installed_by_sdbootutil";
+      } else if (program == "installed_by_sdbootutil") {
+        programs.grub2_bls = true;
       } else if (program.ends_with(".efi") &&
                  (program.starts_with("grub") || program.starts_with("shim"))) {
         programs.other_loader = true;
@@ -273,7 +276,7 @@ std::optional<GuestPath> systemd_boot_esp(const GuestView& guest) {
     const EspPrograms programs = programs_on(guest, esp);
     const bool alone = !programs.any_fallback && programs.systemd_boot && !programs.other_loader;
     if (programs.fallback_is_systemd_boot || alone ||
-        (programs.systemd_boot && programs.by_sdbootutil)) {
+        (programs.systemd_boot && programs.by_sdbootutil && !programs.grub2_bls)) {
       return esp;
     }
   }

@@ -110,6 +110,8 @@ TEST(Grub2Bls, SystemdBootOfSdbootutilIsFoundBehindItsShim) {
   guest.add_file("/boot/efi/EFI/systemd/installed_by_sdbootutil", "opensuse-microos\n");
   EXPECT_EQ(systemd_boot_esp(guest), GuestPath("/boot/efi"));
   EXPECT_EQ(read_boot_config(guest, Firmware::uefi)->loader, "systemd-boot");
+  guest.add_file("/boot/efi/EFI/opensuse/installed_by_sdbootutil", "opensuse-microos\n");
+  EXPECT_EQ(read_boot_config(guest, Firmware::uefi)->loader, "grub2-bls");
 }
 
 }  // namespace
