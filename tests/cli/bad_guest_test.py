@@ -52,10 +52,11 @@ class BadGuest(CliTest):
     def test_two_volume_groups_of_one_name(self):
         """A worker's own group of that name cannot get in the way: the appliance has the given disks only. Two given ones can."""
         disks = [self.disk(name, 32 * MIB) for name in ("one.raw", "two.raw")]
-        script = """\
+        # Inside the appliance the kernel gives out the names sda and sdb in whatever order it finds the disks.
+        script = f"""\
 run
 vgcreate vg0 /dev/sda
-debug sh 'vgcreate --config "devices{filter=[\\"r|/dev/sda|\\"]}" vg0 /dev/sdb 2>&1'
+debug sh 'used=$(pvs --noheadings -o pv_name | xargs); for disk in /dev/sd?; do if [ $(blockdev --getsize64 $disk) = {32 * MIB} ] && [ $disk != $used ]; then vgcreate --config "devices{{filter=[\\"r|$used|\\"]}}" vg0 $disk; fi; done 2>&1'
 """
         add = [word for disk in disks for word in ("--format=raw", "-a", str(disk))]
         made = subprocess.run(["guestfish", *add], input=script, text=True, env=GUESTFISH, check=False, capture_output=True)
