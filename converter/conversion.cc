@@ -20,6 +20,7 @@
 #include "converter/planned_guest.h"
 #include "converter/print.h"
 #include "converter/result_paths.h"
+#include "converter/worker_needs.h"
 #include "images/overlay.h"
 #include "images/posix_file.h"
 #include "images/probe.h"
@@ -97,7 +98,7 @@ void lock_disks(OpenDisks& disks, const Options& options) {
   ProbeOptions probe;
   probe.format = options.source_format;
   probe.allow_backing = options.allow_backing;
-  disks.volumes = probe_volumes(options.sources, probe);
+  disks.volumes = probe_volumes(options.sources, probe, options.source_formats);
   SourceUse use = SourceUse::look;
   if (options.command == Command::convert) {
     use = options.in_place ? SourceUse::convert_in_place : SourceUse::convert;
@@ -138,6 +139,7 @@ void open_disks(OpenDisks& disks, const Options& options) {
 
 void launch(OpenDisks& disks, const Options& options, EventSink& events,
             const std::stop_token& stop) {
+  require_memory(kConversionMemory, available_memory());
   std::vector<Drive> drives;
   for (const Overlay& overlay : disks.overlays) {
     drives.push_back({overlay.path(), "qcow2"});
@@ -368,6 +370,11 @@ void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
   {
     const Phase phase("launch", events, report, stop);
     launch(disks, options, events, stop);
+    if (options.command == Command::convert) {
+      const ApplianceVersions versions = appliance_versions();
+      report.libguestfs = versions.libguestfs;
+      report.qemu = versions.qemu;
+    }
   }
   {
     const Phase phase("inspect", events, report, stop);

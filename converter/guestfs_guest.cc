@@ -16,6 +16,7 @@
 #include "converter/core/error.h"
 #include "converter/printable.h"
 #include "converter/shell_words.h"
+#include "images/child_process.h"
 
 namespace rehost {
 namespace {
@@ -35,6 +36,7 @@ struct FreeGuestfs {
   }
   void operator()(struct guestfs_mdstat_list* p) const { guestfs_free_mdstat_list(p); }
   void operator()(struct guestfs_lvm_vg_list* p) const { guestfs_free_lvm_vg_list(p); }
+  void operator()(struct guestfs_version* p) const { guestfs_free_version(p); }
   void operator()(struct guestfs_statvfs* p) const { guestfs_free_statvfs(p); }
 };
 template <typename T>
@@ -733,6 +735,28 @@ CommandResult GuestfsGuest::run(const std::vector<std::string>& argv) {
   result.exit_status = atoi(result.output.c_str() + mark + strlen("rehost-status:"));  // NOLINT
   result.output.resize(mark);
   return result;
+}
+
+ApplianceVersions appliance_versions() {
+  ApplianceVersions versions;
+  guestfs_h* g = guestfs_create();
+  if (g == nullptr) {
+    return versions;
+  }
+  if (const Owned<struct guestfs_version> version(guestfs_version(g)); version) {
+    versions.libguestfs = fmt::format("{}.{}.{}", version->major, version->minor, version->release);
+  }
+  const OwnedString program(guestfs_get_hv(g));
+  guestfs_close(g);
+  if (program) {
+    const std::string output = run_command({program.get(), "--version"}).output;
+    constexpr std::string_view kBefore = "version ";
+    const size_t at = output.find(kBefore);
+    if (at != std::string::npos) {
+      versions.qemu = output.substr(at + kBefore.size(), output.find('\n') - at - kBefore.size());
+    }
+  }
+  return versions;
 }
 
 }  // namespace rehost

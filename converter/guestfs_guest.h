@@ -53,6 +53,13 @@ struct ProbedDevices {
   std::vector<VolumeGroup> groups;     // as many as there are, even of one name
 };
 
+// Of what runs the appliance, for reports; empty where it does not say.
+struct ApplianceVersions {
+  std::string libguestfs;
+  std::string qemu;
+};
+ApplianceVersions appliance_versions();
+
 class GuestfsGuest : public Guest {
  public:
   // Launches the appliance, with KVM when it works and by emulation when it does not (one warning

@@ -87,7 +87,9 @@ class Inspector : public nlohmann::json_sax<Json> {
   bool parse_error(std::size_t position, const std::string& /*token*/,
                    const nlohmann::detail::exception& error) override {
     // nlohmann's own sentence, without its prefix "[json.exception.parse_error.101] ".
-    const std::string text = error.what();
+    // Without "; last read: ..." too: that might be a password.
+    std::string text = error.what();
+    text = text.substr(0, text.find("; last read"));
     const size_t prefix = text.find("] ");
     refuse("", fmt::format("not valid JSON at byte {}: {}", position,
                            prefix == std::string::npos ? text : text.substr(prefix + 2)));
@@ -218,6 +220,11 @@ JsonObject::JsonObject(const Json& value, std::string path)
 
 bool JsonObject::has(std::string_view name) const {
   return value_->find(std::string(name)) != value_->end();
+}
+
+bool JsonObject::is_null(std::string_view name) const {
+  const auto at = value_->find(std::string(name));
+  return at != value_->end() && at->is_null();
 }
 
 const Json* JsonObject::find(std::string_view name) {

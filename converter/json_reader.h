@@ -34,6 +34,7 @@ class JsonObject {
   JsonObject(const Json& value, std::string path);
 
   bool has(std::string_view name) const;
+  bool is_null(std::string_view name) const;  // there, and null
 
   // A field that must be there.
   std::string text(std::string_view name);
