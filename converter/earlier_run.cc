@@ -29,6 +29,18 @@ std::vector<SourceFile> read_files(JsonObject& object, std::string_view name) {
   return files;
 }
 
+// Null when there is none.
+Json read_document(const fs::path& report) {
+  std::error_code error;
+  const uint64_t size = fs::file_size(report, error);
+  if (error || size > kLargestReport) {
+    return {};
+  }
+  std::ifstream in(report, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  return Json::parse(text, nullptr, false);
+}
+
 EarlierRun read_report(const Json& document) {
   JsonObject report(document, "");
   EarlierRun run;
@@ -43,18 +55,23 @@ EarlierRun read_report(const Json& document) {
 }  // namespace
 
 std::optional<EarlierRun> read_earlier_run(const fs::path& report) {
-  std::error_code error;
-  const uint64_t size = fs::file_size(report, error);
-  if (error || size > kLargestReport) {
-    return std::nullopt;
-  }
-  std::ifstream in(report, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  const Json document = Json::parse(text, nullptr, false);
   try {
-    return read_report(document);
+    return read_report(read_document(report));
   } catch (const Error&) {
     return std::nullopt;  // somebody else's file, or another command's
+  }
+}
+
+bool is_worth_keeping(const fs::path& report) {
+  std::error_code ignored;
+  if (!fs::exists(report, ignored)) {
+    return false;
+  }
+  try {
+    const Json document = read_document(report);
+    return JsonObject(document, "").text("outcome") != describe(ErrorKind::usage).name;
+  } catch (const Error&) {
+    return true;
   }
 }
 

@@ -21,6 +21,9 @@ struct EarlierRun {
 // Absent when there is no report, or none of a job.
 std::optional<EarlierRun> read_earlier_run(const std::filesystem::path& report);
 
+// The report of a run that was more than refused, or a file that is no report at all.
+bool is_worth_keeping(const std::filesystem::path& report);
+
 // Its results are there as it left them, and so are the files that it made them from.
 bool still_holds(const EarlierRun& run, const Options& options);
 

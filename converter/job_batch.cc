@@ -15,7 +15,6 @@
 #include "converter/core/error.h"
 #include "converter/job_run.h"
 #include "converter/json_reader.h"
-#include "converter/logging.h"
 #include "converter/printable.h"
 #include "converter/signals.h"
 #include "converter/worker_needs.h"
@@ -255,7 +254,6 @@ int jobs_at_a_time(int asked, size_t jobs, unsigned processors, uint64_t availab
 }
 
 int run_jobs(const Options& options) {
-  set_up_logging(options);
   std::vector<fs::path> jobs = jobs_in(options.run.jobs);
   const int at_a_time = jobs_at_a_time(options.run.parallel, jobs.size(),
                                        std::thread::hardware_concurrency(), available_memory());

@@ -1,11 +1,11 @@
 #include "converter/job_run.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
-#include <chrono>
 #include <cstdio>
-#include <exception>
 #include <optional>
+#include <utility>
 
 #include "converter/conversion.h"
 #include "converter/core/error.h"
@@ -13,7 +13,6 @@
 #include "converter/job.h"
 #include "converter/job_lock.h"
 #include "converter/job_results.h"
-#include "converter/logging.h"
 #include "converter/result_paths.h"
 #include "converter/session.h"
 #include "converter/signals.h"
@@ -25,7 +24,6 @@ namespace rehost {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
 // The document as far as it could be read, and why no further.
 struct LoadedJob {
@@ -84,7 +82,6 @@ class Worker {
   Worker(const Options& given, LoadedJob loaded)
       : given_(given), loaded_(std::move(loaded)), listeners_(given) {
     report_.command = "run";
-    report_.started = utc_now();
     report_path_ = job_report_path(given, loaded_.job ? loaded_.job->id : "");
   }
 
@@ -118,6 +115,8 @@ class Worker {
     }
     listeners_.set_subject({loaded_.job->id, loaded_.job->labels});
     report_.job = reported(*loaded_.job);
+    spdlog::info("job {} ({}) begins, its report is {}", loaded_.job->id, loaded_.job->mode,
+                 report_path_.string());
     listeners_.on(Started{loaded_.job->mode});
   }
 
@@ -172,6 +171,7 @@ class Worker {
     const std::string outcome = std::exchange(report_.outcome, std::string(kRunning));
     write_report(report_, report_path_.string());
     report_.outcome = outcome;
+    marked_ = true;
   }
 
   void convert(const Options& options) {
@@ -192,18 +192,15 @@ class Worker {
   }
 
   // Another worker's report is not ours to write, nor is one that has answered; and a job that was
-  // refused must not replace the report of a run.
+  // refused must not replace the report of a run that was not.
   bool may_write_report() const {
-    std::error_code ignored;
-    const bool refused = report_.exit_code == describe(ErrorKind::usage).exit_code;
+    const bool refused = !marked_ && report_.exit_code == describe(ErrorKind::usage).exit_code;
     return lock_ && !answered_ &&
-           !(refused && given_.report.empty() && fs::exists(report_path_, ignored));
+           !(refused && given_.report.empty() && is_worth_keeping(report_path_));
   }
 
   void leave_results() {
-    report_.finished = utc_now();
-    report_.seconds = std::chrono::duration<double>(Clock::now() - began_).count();
-    report_.bytes_read = bytes_read_so_far();
+    stopwatch_.stop();
     if (!may_write_report()) {
       return;
     }
@@ -244,10 +241,11 @@ class Worker {
   SignalWatch signals_;
   Listeners listeners_;
   Report report_;
+  Stopwatch stopwatch_{report_};
   fs::path report_path_;
   std::optional<JobLock> lock_;
   bool answered_ = false;
-  Clock::time_point began_ = Clock::now();
+  bool marked_ = false;
 };
 
 }  // namespace
@@ -277,7 +275,6 @@ int run_job(const Options& options) {
   if (loaded.job) {
     refuse_volumes_as_outputs(*loaded.job, options);
   }
-  set_up_logging(options);
   return Worker(options, std::move(loaded)).run();
 }
 

@@ -66,6 +66,22 @@ std::string without_passwords(std::string_view text) {
   }
 }
 
+void log_event(const Event& event) {
+  if (const auto* started = std::get_if<PhaseStarted>(&event)) {
+    spdlog::info("{} begins", started->phase);
+  } else if (const auto* finished = std::get_if<PhaseFinished>(&event)) {
+    spdlog::info("{} took {:.1f} s", finished->phase, finished->seconds);
+  } else if (const auto* edit = std::get_if<EditApplied>(&event)) {
+    spdlog::info("{}: {}", edit->fix, edit->summary);
+  } else if (const auto* raised = std::get_if<WarningRaised>(&event)) {
+    spdlog::warn("{}: {} [{}]", raised->warning.subject, raised->warning.sentence,
+                 raised->warning.code);
+  } else if (const auto* end = std::get_if<Finished>(&event)) {
+    spdlog::log(end->exit_code == 0 ? spdlog::level::info : spdlog::level::err, "{}: {}",
+                end->outcome, end->sentence);
+  }
+}
+
 void set_up_logging(const Options& options) {
   std::shared_ptr<spdlog::logger> logger;  // spdlog's own registry shares it
   try {

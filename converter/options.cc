@@ -300,6 +300,14 @@ void check_combinations(const Options& options) {
                 "--no-manifest and --verify belong to convert");
   }
   check_image_command(options);
+  const bool writes = convert || options.command == Command::commit ||
+                      options.command == Command::rollback ||
+                      options.command == Command::apply_delta || !options.manifest.empty();
+  if (options.events == "-" && (!writes || options.command == Command::verify)) {
+    throw Error(ErrorKind::usage,
+                "--events - goes to stdout, where this command prints its result: name a file or a "
+                "descriptor");
+  }
   const bool looks = options.command == Command::inspect || options.command == Command::check ||
                      options.command == Command::plan || options.command == Command::verify;
   if (options.json && !looks) {

@@ -83,7 +83,7 @@ void print_result(const Report& report, const Options& options) {
 void refuse_sources_as_outputs(const Options& options) {
   for (const std::string& source : options.sources) {
     for (const std::string& output :
-         {options.report, options.events,
+         {options.report, options.events, options.log_file,
           options.command == Command::manifest ? options.manifest : std::string()}) {
       std::error_code ignored;
       if (!output.empty() && std::filesystem::equivalent(source, output, ignored)) {
@@ -98,6 +98,7 @@ int run_on_disks(const Options& options) {
   refuse_sources_as_outputs(options);
   Report report;
   report.command = command_name(options.command);
+  Stopwatch stopwatch(report);
   SignalWatch signals;
   Listeners listeners(options);
   conclude(report, [&] {
@@ -107,6 +108,7 @@ int run_on_disks(const Options& options) {
       run_conversion(options, listeners, signals.token(), report);
     }
   });
+  stopwatch.stop();
   leave_report(report, options, listeners);
   try {
     print_result(report, options);

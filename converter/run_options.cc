@@ -75,7 +75,8 @@ void take_run(Options& options, const po::variables_map& values,
 }
 
 void refuse_run_options(const po::variables_map& values) {
-  for (const auto& option : run_options().options()) {
+  const po::options_description run = run_options();
+  for (const auto& option : run.options()) {
     if (values.contains(option->long_name())) {
       throw Error(ErrorKind::usage, fmt::format("--{} belongs to run", option->long_name()));
     }

@@ -6,13 +6,32 @@
 #include <cstdio>
 #include <fstream>
 
+#include "converter/logging.h"
 #include "converter/printable.h"
 
 namespace rehost {
+namespace {
+
+// What this process and those that it has waited for, appliances too, have read; none where the
+// kernel does not count.
+std::optional<uint64_t> bytes_read_so_far() {
+  std::ifstream in("/proc/self/io");
+  std::string name;
+  uint64_t bytes = 0;
+  if (in >> name >> bytes && name == "rchar:") {
+    return bytes;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 void Listeners::Fan::on(const Event& event) {
   if (terminal) {
     terminal->on(event);
+  }
+  if (log) {
+    log_event(event);
   }
   if (json) {
     json->on(event);
@@ -28,6 +47,7 @@ Listeners::Listeners(const Options& options) {
   if (!options.events.empty()) {
     fan_.json.emplace(options.events);
   }
+  fan_.log = !options.log_file.empty();
   heartbeat_.emplace(fan_, kSilence);
 }
 
@@ -74,14 +94,15 @@ void complain(const Report& report, const Options& options) {
   }
 }
 
-std::optional<uint64_t> bytes_read_so_far() {
-  std::ifstream in("/proc/self/io");
-  std::string name;
-  uint64_t bytes = 0;
-  if (in >> name >> bytes && name == "rchar:") {
-    return bytes;
-  }
-  return std::nullopt;
+Stopwatch::Stopwatch(Report& report) : report_(report) {
+  report.started = utc_now();
+}
+
+void Stopwatch::stop() {
+  report_.finished = utc_now();
+  report_.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  report_.bytes_read = bytes_read_so_far();
 }
 
 }  // namespace rehost

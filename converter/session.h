@@ -30,6 +30,7 @@ class Listeners : public EventSink {
   struct Fan : public EventSink {
     std::optional<TerminalEvents> terminal;
     std::optional<JsonEvents> json;
+    bool log = false;
     void on(const Event& event) override;
   };
   Fan fan_;
@@ -41,13 +42,20 @@ class Listeners : public EventSink {
 void conclude(Report& report, const std::function<void()>& act);
 void conclude(Report& report, ErrorKind kind, const std::string& sentence);
 
+// When it began, how long it took, what was read.
+class Stopwatch {
+ public:
+  explicit Stopwatch(Report& report);
+  void stop();
+
+ private:
+  Report& report_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
 Finished finished(const Report& report, const std::string& last_sentence);
 
 // With --quiet the terminal has heard nothing of an error.
 void complain(const Report& report, const Options& options);
-
-// What this process and those that it has waited for, appliances too, have read; none where the
-// kernel does not count.
-std::optional<uint64_t> bytes_read_so_far();
 
 }  // namespace rehost
