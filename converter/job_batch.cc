@@ -239,16 +239,16 @@ std::vector<fs::path> jobs_in(const fs::path& directory) {
 }
 
 int jobs_at_a_time(int asked, size_t jobs, unsigned processors, uint64_t available) {
-  const uint64_t fit = available / kConversionMemory;
+  require_memory(kConversionMemory, available);
+  const uint64_t fit = std::max<uint64_t>(1, available / kLargestConversion);
   const uint64_t wanted =
       std::min<uint64_t>(asked > 0 ? static_cast<uint64_t>(asked) : std::max(processors, 1U), jobs);
-  if (fit == 0 || (asked > 0 && wanted > fit)) {
-    const uint64_t needed = (asked > 0 ? wanted : 1) * kConversionMemory;
+  if (asked > 0 && wanted > fit) {
     throw Error(
         ErrorKind::environment,
-        fmt::format("{} conversions at a time need {} of memory, and this worker has {} "
+        fmt::format("{} conversions at a time may need {} of memory, and this worker has {} "
                     "available: there is room for {}",
-                    asked > 0 ? wanted : 1, human_bytes(needed), human_bytes(available), fit));
+                    wanted, human_bytes(wanted * kLargestConversion), human_bytes(available), fit));
   }
   return static_cast<int>(std::min(wanted, fit));
 }

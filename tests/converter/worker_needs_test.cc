@@ -73,15 +73,16 @@ TEST(WorkerNeeds, SayWhatIsNeededAndWhatIsThere) {
 }
 
 TEST(JobBatch, RunsAsManyAsThereAreProcessorsAndMemoryFor) {
-  EXPECT_EQ(jobs_at_a_time(0, 100, 8, 4 * kConversionMemory), 4);
-  EXPECT_EQ(jobs_at_a_time(0, 100, 2, 4 * kConversionMemory), 2);
-  EXPECT_EQ(jobs_at_a_time(0, 1, 8, 4 * kConversionMemory), 1);
-  EXPECT_EQ(jobs_at_a_time(3, 100, 2, 4 * kConversionMemory), 3);
-  EXPECT_EQ(jobs_at_a_time(100, 2, 1, 4 * kConversionMemory), 2);
+  EXPECT_EQ(jobs_at_a_time(0, 100, 8, 4 * kLargestConversion), 4);
+  EXPECT_EQ(jobs_at_a_time(0, 100, 2, 4 * kLargestConversion), 2);
+  EXPECT_EQ(jobs_at_a_time(0, 1, 8, 4 * kLargestConversion), 1);
+  EXPECT_EQ(jobs_at_a_time(3, 100, 2, 4 * kLargestConversion), 3);
+  EXPECT_EQ(jobs_at_a_time(0, 100, 8, kConversionMemory), 1) << "one alone may stay small";
+  EXPECT_EQ(jobs_at_a_time(100, 2, 1, 4 * kLargestConversion), 2);
 }
 
 TEST(JobBatch, RefusesMoreThanThereIsMemoryFor) {
-  EXPECT_THROW(jobs_at_a_time(5, 100, 8, 4 * kConversionMemory), Error);
+  EXPECT_THROW(jobs_at_a_time(5, 100, 8, 4 * kLargestConversion), Error);
   EXPECT_THROW(jobs_at_a_time(0, 100, 8, kConversionMemory - 1), Error);
 }
 
