@@ -245,6 +245,9 @@ void warn_of_doubts(const std::vector<CheckAnswer>& answers, EventSink& events) 
 
 void apply(OpenDisks& disks, const ConversionPlan& plan, EventSink& events,
            const std::stop_token& stop, const Inspection& inspection) {
+  if (plan.edits.empty()) {
+    return;  // mounted for writing, a file system changes by itself
+  }
   require_guest_space(*disks.guest, inspection, plan);
   for (const MountedFilesystem& mounted : inspection.mounts) {
     disks.guest->remount_writable(mounted.where);
