@@ -152,6 +152,26 @@ class RunJob(JobTest):
         self.assertEqual(self.names(self.out), [])
         self.assertLess(time.monotonic() - began, STOP_HANGS)
 
+    def test_a_full_disk_for_the_report_of_what_is_done(self):
+        """The result is there and nobody can be told: the next worker, with more room, says so."""
+        small = self.dir / "small"
+        small.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12k", "tmpfs", small], check=False).returncode != 0:
+            self.skipTest("no tmpfs can be mounted here")
+        try:
+            self.report_file = small / "report.json"
+            document = job_document(volumes=VOLUMES, options=OPTIONS)
+            full = self.run_job(document, "--report", self.report_file)
+            self.assertEqual((full.status, full.events[-1]["retryable"]), (6, True), full.stderr)
+            self.assertIn("No space left on device", full.events[-1]["sentence"])
+            self.assertEqual(full.report["outcome"], "running")
+            self.assertEqual([p.name for p in small.iterdir()], ["report.json"])
+            subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
+            done = self.run_job(document, "--report", self.report_file)
+            self.assertEqual((done.status, done.report["outcome"]), (0, "done"), done.stderr)
+        finally:
+            subprocess.run(["umount", small], check=True)
+
     def test_many_jobs_at_a_time(self):
         """One is bad, one is stopped with all the others, and whoever comes next finishes."""
         jobs = self.dir / "jobs"

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -472,6 +473,31 @@ class Jobs(JobTest):
             report = json.loads(pathlib.Path(row["report"]).read_text())
             self.assertEqual(report["outcome"], row["outcome"], name)
             self.check_events((self.jobs / name).with_suffix(".events.jsonl").read_text())
+
+    def test_a_job_that_is_killed_disturbs_no_other(self):
+        """One that waits for a server that says nothing is killed; the other has its own end."""
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        address = self.dir / "silent.sock"
+        server.bind(str(address))
+        server.listen()
+        self.write_job(job_document(id="a", **volume(path=f"nbd+unix:///web01?socket={address}")), self.jobs / "a.json")
+        (self.jobs / "out").mkdir()
+        self.write_job("{", self.jobs / "b.json")
+        process = subprocess.Popen([REHOST, "run", "--jobs", self.jobs, "--parallel", "1", "--work-dir", self.work], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        report = self.jobs / "a.report.json"
+        while not report.exists():
+            time.sleep(0.02)
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        stdout, stderr = process.communicate(timeout=RUN_HANGS)
+        rows = {row["job"]: row for row in map(json.loads, stdout.splitlines())}
+        self.assertEqual((rows["a"]["outcome"], rows["a"]["exit_code"], rows["a"]["error"]), ("environment", 6, "killed by signal 9"), stderr)
+        self.assertEqual(rows[None]["exit_code"], 2)
+        self.assertEqual(process.returncode, 6)
+        self.assertEqual(json.loads(report.read_text())["outcome"], "running", "the next worker takes it up")
+        self.rehost("inspect", self.dir / "absent.raw")  # whoever is next removes the killed one's work directory
 
     def test_no_jobs(self):
         result, _ = self.run_jobs()
