@@ -1,0 +1,75 @@
+#include "converter/job_documents.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include "converter/core/error.h"
+#include "converter/html_report.h"
+#include "images/posix_file.h"
+
+namespace rehost {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& reason) {
+  throw Error(ErrorKind::environment, fmt::format("cannot write {}: {}", path.string(), reason));
+}
+
+void write_renamed(const fs::path& path, const std::string& text) {
+  constexpr unsigned kMode = 0644;
+  const fs::path partial = path.string() + ".partial";
+  std::error_code error;
+  try {
+    const FileDescriptor file = open_file(partial, O_WRONLY | O_CREAT | O_TRUNC, kMode);
+    write_fully(file.get(), partial.string(), 0, std::as_bytes(std::span(text)));
+  } catch (const Error& failed) {
+    fs::remove(partial, error);
+    refuse(path, failed.what());
+  }
+  fs::rename(partial, path, error);
+  if (error) {
+    const std::string reason = error.message();
+    fs::remove(partial, error);
+    refuse(path, reason);
+  }
+}
+
+void remove_stale(const fs::path& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) {
+    throw Error(ErrorKind::environment,
+                fmt::format("cannot remove {}, which an earlier run has left: {}", path.string(),
+                            error.message()));
+  }
+}
+
+}  // namespace
+
+DocumentPaths document_paths(const fs::path& report) {
+  const fs::path directory = report.parent_path();
+  const std::string stem = report.stem().string();
+  const std::string prefix = stem == "report" ? "" : stem + "-";
+  return {directory / (stem + ".html"), directory / (prefix + "register-image.json"),
+          directory / (prefix + "run-instances.json")};
+}
+
+void write_job_documents(const JobFacts& job, const Report& report, const fs::path& report_path) {
+  const DocumentPaths paths = document_paths(report_path);
+  const bool converted =
+      report.exit_code == 0 && report.inspection.has_value() && !report.outputs.empty();
+  if (converted) {
+    write_renamed(paths.register_image, register_image_json(job, report));
+  } else {
+    remove_stale(paths.register_image);
+  }
+  if (converted && job.launch.blueprint) {
+    write_renamed(paths.run_instances, run_instances_json(job, report));
+  } else {
+    remove_stale(paths.run_instances);
+  }
+  write_renamed(paths.html, report_html(job, report));
+}
+
+}  // namespace rehost
