@@ -20,14 +20,14 @@ enum class InitialState { started, stopped };
 
 // How one of the job's volumes becomes an EBS volume.
 struct BlueprintDisk {
-  size_t volume = 0;  // position in the job's list of volumes
-  std::string type;   // "gp3"
+  size_t volume = 0;      // position in the job's list of volumes
+  std::string type = {};  // "gp3"
   std::optional<int64_t> iops = {};
   std::optional<int64_t> throughput = {};  // MiB/s
 };
 
 struct Blueprint {
-  std::string instance_type;  // empty: the one of the job's target
+  std::string instance_type = {};  // empty: the one of the job's target
   LaunchType launch_type = LaunchType::on_demand;
   std::string subnet_id = {};  // empty here and below: EC2's default
   std::vector<std::string> security_group_ids = {};

@@ -18,7 +18,7 @@ namespace rehost {
 
 // What a job says, besides its report.
 struct JobFacts {
-  std::string id;         // "web01"
+  std::string id = {};    // "web01"
   std::string mode = {};  // "test", "cutover"; empty: not said
   LaunchRequest launch = {};
 };

@@ -24,7 +24,7 @@ namespace rehost {
 // What a job says of the launch. Two fields may name the instance type; check_request() refuses
 // different ones.
 struct LaunchRequest {
-  LaunchTarget target;
+  LaunchTarget target = {};
   std::optional<Blueprint> blueprint = {};
   size_t boot_volume = 0;  // position in the list of volumes
 };

@@ -18,7 +18,7 @@ enum class BootMode {
 std::string_view to_string(BootMode mode);
 
 struct LaunchTarget {
-  std::string architecture;  // as EC2 has it: "x86_64", "arm64"; empty: not said
+  std::string architecture = {};  // as EC2 has it: "x86_64", "arm64"; empty: not said
   BootMode boot_mode = BootMode::keep;
   std::optional<int> nitro_generation = {};
   std::string instance_type = {};  // "m7i.large"; empty: not said
