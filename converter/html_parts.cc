@@ -13,16 +13,19 @@ constexpr size_t kMostRows = 500;
 
 }  // namespace
 
-Table::Table(const std::vector<std::string>& headings, std::vector<size_t> numbers)
-    : numbers_(std::move(numbers)) {
+Table::Table(const std::vector<std::string>& headings, std::vector<size_t> numbers,
+             std::string_view style)
+    : numbers_(std::move(numbers)),
+      style_(style.empty() ? "" : fmt::format(" class=\"{}\"", style)) {
   for (size_t i = 0; i < headings.size(); ++i) {
-    head_ += cell("th", i, html_text(headings[i]));
+    names_.push_back(html_text(headings[i]));
+    head_ += fmt::format("<th{}>{}</th>", number_class(i), names_.back());
   }
 }
 
-std::string Table::cell(std::string_view tag, size_t column, const std::string& html) const {
+std::string_view Table::number_class(size_t column) const {
   const bool number = std::find(numbers_.begin(), numbers_.end(), column) != numbers_.end();
-  return fmt::format("<{}{}>{}</{}>", tag, number ? " class=\"number\"" : "", html, tag);
+  return number ? " class=\"number\"" : "";
 }
 
 void Table::add(const std::vector<std::string>& cells) {
@@ -38,7 +41,10 @@ void Table::add_html(const std::vector<std::string>& cells) {
   }
   body_ += "<tr>";
   for (size_t i = 0; i < cells.size(); ++i) {
-    body_ += cell("td", i, cells[i]);
+    // On a narrow screen a row is a list, and each cell has to say its name.
+    const bool named = i < names_.size() && !names_[i].empty();
+    body_ += fmt::format("<td{}{}>{}</td>", number_class(i),
+                         named ? fmt::format(" data-name=\"{}\"", names_[i]) : "", cells[i]);
   }
   body_ += "</tr>\n";
 }
@@ -47,8 +53,8 @@ std::string Table::html() const {
   if (rows_ == 0) {
     return "";
   }
-  return fmt::format("<table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n{}",
-                     head_, body_, more_html(rows_, kMostRows));
+  return fmt::format("<table{}>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n{}",
+                     style_, head_, body_, more_html(rows_, kMostRows));
 }
 
 void DefinitionList::add(std::string_view name, std::string_view value) {

@@ -11,17 +11,20 @@ namespace rehost {
 
 class Table {
  public:
-  // `numbers`: columns that hold numbers, from 0.
-  Table(const std::vector<std::string>& headings, std::vector<size_t> numbers);
+  // `numbers`: columns that hold numbers, from 0. `style`: classes of the style sheet.
+  Table(const std::vector<std::string>& headings, std::vector<size_t> numbers,
+        std::string_view style = "");
   void add(const std::vector<std::string>& cells);
   void add_html(const std::vector<std::string>& cells);
   // Nothing when it has no rows; of very many the first ones.
   std::string html() const;
 
  private:
-  std::string cell(std::string_view tag, size_t column, const std::string& html) const;
+  std::string_view number_class(size_t column) const;
 
+  std::vector<std::string> names_;  // of the columns, escaped
   std::vector<size_t> numbers_;
+  std::string style_;
   std::string head_;
   std::string body_;
   size_t rows_ = 0;

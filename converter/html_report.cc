@@ -12,6 +12,7 @@
 #include "converter/html_style.h"
 #include "converter/html_text.h"
 #include "converter/instance_types.h"
+#include "converter/labels.h"
 #include "images/posix_file.h"
 
 namespace rehost {
@@ -103,7 +104,7 @@ std::string at_a_glance(const Page& page) {
     list.add("Disks",
              fmt::format("{}, {}", count_of(found.volumes.size(), "disk"), human_bytes(bytes)));
   }
-  list.add("Run", page.job.mode);
+  list.add("Mode", page.job.mode);
   list.add("To be launched as", target_words(page.job));
   uint64_t written = 0;
   for (const OutputVolume& output : page.report.outputs) {
@@ -186,7 +187,7 @@ std::string heading_of(const std::string& name) {
       return std::string(fix.heading);
     }
   }
-  return name;
+  return name == kLabelsFix ? std::string(kLabelsHeading) : name;
 }
 
 std::string changed_html(const Page& page) {
@@ -248,17 +249,17 @@ std::string boot_html(const Page& page) {
     return out + "<p>The run ended before this was asked.</p>\n";
   }
   const bool both = !report.check_after.empty();
-  out += fmt::format(
-      "<p>EC2 starts {} by {}. {}</p>\n",
-      html_text(page.job.launch.boot_volume < report.inspection->volumes.size()
-                    ? report.inspection->volumes[page.job.launch.boot_volume].id
-                    : "the boot volume"),
-      firmware_name(firmware_of(page.job.launch, *report.inspection)),
-      both ? "These questions were asked of the result, without the help of what made it:"
-           : "These questions were asked of the disks as they are:");
+  out +=
+      fmt::format("<p>EC2 starts {} by {}. {}</p>\n",
+                  html_text(page.job.launch.boot_volume < report.inspection->volumes.size()
+                                ? report.inspection->volumes[page.job.launch.boot_volume].id
+                                : "the boot volume"),
+                  firmware_name(firmware_of(page.job.launch, *report.inspection)),
+                  both ? "These questions were asked of the disks as they came and of the result:"
+                       : "These questions were asked of the disks as they are:");
   Table table(both ? std::vector<std::string>{"", "Before", "Now", "Because"}
                    : std::vector<std::string>{"", "Now", "Because"},
-              {});
+              {}, "questions");
   for (const CheckAnswer& answer : page.answers()) {
     std::vector<std::string> cells{html_text(answer.sentence)};
     if (both) {

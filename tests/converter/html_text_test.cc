@@ -79,8 +79,10 @@ TEST(HtmlParts, CellsAreTextUnlessToldOtherwise) {
   EXPECT_EQ(table.html(), "");
   table.add({"<i>", "1"});
   table.add_html({"<i>x</i>", "2"});
-  EXPECT_NE(table.html().find("<td>&lt;i&gt;</td><td class=\"number\">1</td>"), std::string::npos);
-  EXPECT_NE(table.html().find("<td><i>x</i></td>"), std::string::npos);
+  EXPECT_NE(table.html().find(
+                "<td data-name=\"A\">&lt;i&gt;</td><td class=\"number\" data-name=\"B\">1</td>"),
+            std::string::npos);
+  EXPECT_NE(table.html().find("<td data-name=\"A\"><i>x</i></td>"), std::string::npos);
 }
 
 TEST(HtmlParts, VeryLongTablesAreCut) {
