@@ -21,6 +21,7 @@ struct JobFacts {
   std::string id = {};    // "web01"
   std::string mode = {};  // "test", "cutover"; empty: not said
   LaunchRequest launch = {};
+  std::string file_prefix = {};  // of the documents' names: "web01." of web01.register-image.json
 };
 
 std::string snapshot_mark(size_t volume);

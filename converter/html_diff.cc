@@ -54,8 +54,8 @@ std::string html_diff(std::string_view diff, DiffRoom& room) {
     if (lines == kMostLines || bytes >= std::min(kMostBytes, room.bytes)) {
       const auto left = static_cast<size_t>(std::count(diff.begin(), diff.end(), '\n')) +
                         (diff.ends_with('\n') ? 0 : 1);
-      out += fmt::format("<span class=\"cut\">{} more lines: report.json has all of them</span>",
-                         left);
+      out += fmt::format(
+          "<span class=\"cut\">{} more lines: the JSON report has all of them</span>", left);
       break;
     }
     const std::string_view line = take_line(diff);

@@ -8,7 +8,7 @@
 namespace rehost {
 
 // What is left of a page's room for diffs. A guest with a hundred thousand changed lines must not
-// make a page that no browser opens; report.json has everything.
+// make a page that no browser opens; the JSON report has everything.
 struct DiffRoom {
   size_t bytes = size_t{1} << 20;
 };

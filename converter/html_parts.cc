@@ -74,7 +74,7 @@ std::string count_of(size_t number, std::string_view noun) {
 std::string more_html(size_t number, size_t shown) {
   return number <= shown ? ""
                          : fmt::format(
-                               "<p class=\"soft\">And {} more: report.json has all of "
+                               "<p class=\"soft\">And {} more: the JSON report has all of "
                                "them.</p>\n",
                                number - shown);
 }

@@ -43,7 +43,7 @@ class DefinitionList {
 // "1 warning", "2 warnings"
 std::string count_of(size_t number, std::string_view noun);
 
-// "and 12 more: report.json has all of them", when there are more than `shown`.
+// "And 12 more: the JSON report has all of them.", when there are more than `shown`.
 std::string more_html(size_t number, size_t shown);
 
 // A bar for a share from 0 to 1.

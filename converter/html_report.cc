@@ -18,7 +18,7 @@
 namespace rehost {
 namespace {
 
-constexpr size_t kMostEdits = 500;  // of one page: report.json has all of them
+constexpr size_t kMostEdits = 500;  // of one page: the JSON report has all of them
 constexpr size_t kMostNotes = 500;
 
 struct Page {
@@ -342,19 +342,19 @@ std::string next_html(const Page& page) {
   if (!page.is_done() || !page.report.inspection || page.report.outputs.empty()) {
     return "";
   }
+  const std::string prefix = html_text(page.job.file_prefix);
   std::string out = "<h2 id=\"next\">What comes next</h2>\n" + volumes_html(page) + "<ol>\n";
-  out +=
+  out += fmt::format(
       "<li>Make a snapshot of each disk, and put its id in the place of the disk's mark in "
-      "<code>register-image.json</code>.</li>\n";
-  out +=
-      "<li><code>aws ec2 register-image --cli-input-json file://register-image.json</code></li>"
-      "\n";
+      "<code>{0}register-image.json</code>.</li>\n<li><code>aws ec2 register-image "
+      "--cli-input-json file://{0}register-image.json</code></li>\n",
+      prefix);
   if (const auto& blueprint = page.job.launch.blueprint) {
     out += fmt::format(
-        "<li>Put the image's id in the place of <code>{}</code> in "
-        "<code>run-instances.json</code>.</li>\n<li><code>aws ec2 run-instances --cli-input-json "
-        "file://run-instances.json</code></li>\n",
-        kImageMark);
+        "<li>Put the image's id in the place of <code>{1}</code> in "
+        "<code>{0}run-instances.json</code>.</li>\n<li><code>aws ec2 run-instances "
+        "--cli-input-json file://{0}run-instances.json</code></li>\n",
+        prefix, kImageMark);
     if (blueprint->initial_state == InitialState::stopped) {
       out +=
           "<li>The machine is to be stopped: EC2 cannot launch it so. Stop it once it "
@@ -431,7 +431,7 @@ std::string report_html(const JobFacts& job, const Report& report) {
   }
   return out + fmt::format(
                    "</main>\n<footer class=\"soft small\">rehost {}. The same for programs "
-                   "is in report.json.</footer>\n</body>\n</html>\n",
+                   "is in the JSON report.</footer>\n</body>\n</html>\n",
                    REHOST_VERSION);
 }
 

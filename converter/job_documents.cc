@@ -35,6 +35,13 @@ void write_renamed(const fs::path& path, const std::string& text) {
   }
 }
 
+std::string prefix_of(const fs::path& report) {
+  constexpr std::string_view kReport = "report.json";
+  const std::string file = report.filename().string();
+  return file.ends_with(kReport) ? file.substr(0, file.size() - kReport.size())
+                                 : report.stem().string() + ".";
+}
+
 void remove_stale(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
@@ -49,13 +56,13 @@ void remove_stale(const fs::path& path) {
 
 DocumentPaths document_paths(const fs::path& report) {
   const fs::path directory = report.parent_path();
-  const std::string stem = report.stem().string();
-  const std::string prefix = stem == "report" ? "" : stem + "-";
-  return {directory / (stem + ".html"), directory / (prefix + "register-image.json"),
+  const std::string prefix = prefix_of(report);
+  return {directory / (prefix + "report.html"), directory / (prefix + "register-image.json"),
           directory / (prefix + "run-instances.json")};
 }
 
-void write_job_documents(const JobFacts& job, const Report& report, const fs::path& report_path) {
+void write_job_documents(JobFacts job, const Report& report, const fs::path& report_path) {
+  job.file_prefix = prefix_of(report_path);
   const DocumentPaths paths = document_paths(report_path);
   const bool converted =
       report.exit_code == 0 && report.inspection.has_value() && !report.outputs.empty();

@@ -10,9 +10,8 @@
 
 namespace rehost {
 
-// Their names: report.html, register-image.json and run-instances.json beside report.json; beside
-// any other name, as in web01.json, web01.html, web01-register-image.json and
-// web01-run-instances.json.
+// Their names: report.html, register-image.json and run-instances.json beside report.json,
+// web01.report.html and so on beside web01.report.json.
 struct DocumentPaths {
   std::filesystem::path html;
   std::filesystem::path register_image;
@@ -23,7 +22,7 @@ DocumentPaths document_paths(const std::filesystem::path& report);
 // Each is written under a partial name and renamed. The two for EC2 belong to a conversion that is
 // done; after any other run they are removed, so that those of an earlier one do not speak for it.
 // Throws Error(environment).
-void write_job_documents(const JobFacts& job, const Report& report,
+void write_job_documents(JobFacts job, const Report& report,
                          const std::filesystem::path& report_path);
 
 }  // namespace rehost

@@ -211,7 +211,7 @@ TEST(HtmlReport, NothingOfTheGuestBecomesMarkup) {
 TEST(HtmlReport, VeryLongDiffsAreCut) {
   const std::string html = report_html(job_of("web01"), hostile());
   EXPECT_LT(html.size(), size_t{4} << 20);
-  EXPECT_TRUE(has(html, "more lines: report.json has all of them"));
+  EXPECT_TRUE(has(html, "more lines: the JSON report has all of them"));
 }
 
 // For tests/cli/html_report_test.py, which opens them in a browser.

@@ -54,7 +54,7 @@ TEST(HtmlDiff, CutsLongDiffsAndSaysSo) {
   }
   DiffRoom room;
   const std::string html = html_diff(diff, room);
-  EXPECT_NE(html.find("601 more lines: report.json has all of them"), std::string::npos);
+  EXPECT_NE(html.find("601 more lines: the JSON report has all of them"), std::string::npos);
   EXPECT_LT(html.size(), 40000U);
 }
 

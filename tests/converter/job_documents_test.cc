@@ -49,10 +49,20 @@ TEST(JobDocuments, LieBesideTheReport) {
 
 TEST(JobDocuments, HaveTheNameOfAReportThatHasAnother) {
   const TemporaryDirectory directory;
-  write_job_documents(job_with_blueprint(), converted(), directory.path() / "web01.json");
+  write_job_documents(job_with_blueprint(), converted(), directory.path() / "web01.report.json");
   EXPECT_EQ(names_in(directory.path()),
-            (std::set<std::string>{"web01-register-image.json", "web01-run-instances.json",
-                                   "web01.html"}));
+            (std::set<std::string>{"web01.register-image.json", "web01.report.html",
+                                   "web01.run-instances.json"}));
+}
+
+TEST(JobDocuments, ThePageNamesTheFilesAsTheyAreCalled) {
+  const TemporaryDirectory directory;
+  const fs::path report_path = directory.path() / "web01.json";
+  write_job_documents(job_with_blueprint(), converted(), report_path);
+  std::ifstream in(document_paths(report_path).html);
+  const std::string html(std::istreambuf_iterator<char>(in), {});
+  EXPECT_NE(html.find("file://web01.register-image.json"), std::string::npos);
+  EXPECT_NE(html.find("file://web01.run-instances.json"), std::string::npos);
 }
 
 TEST(JobDocuments, WithoutABlueprintNothingIsLaunched) {
