@@ -322,6 +322,10 @@ void convert(OpenDisks& disks, const ConversionPlan& plan, const Options& option
     report.check_after =
         check_guest(*disks.guest, inspect_again(*disks.guest, *report.inspection), options.target);
     warn_of_doubts(report.check_after, events);
+    if (options.launch) {
+      require_launchable(*options.launch, {*disks.guest, *report.inspection, report.check_after},
+                         events);
+    }
   }
   require_bootable(report.check_after);
   require_no_warnings(options, report);
@@ -423,6 +427,10 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
     const Phase phase("plan", events, report, stop);
     plan = plan_and_report(*disks.guest, *report.inspection,
                            with_bundles(options, *report.inspection), events, report);
+  }
+  if (options.launch) {
+    require_launchable(*options.launch,
+                       {*disks.guest, *report.inspection, report.check_before, &plan}, events);
   }
   if (options.command == Command::convert) {
     convert(disks, plan, options, events, stop, report);

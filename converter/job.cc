@@ -25,8 +25,6 @@ constexpr int64_t kLongestSeconds = 31'536'000;  // a year
 constexpr std::string_view kModes[] = {"test", "cutover"};
 constexpr std::string_view kRoles[] = {"boot", "data"};
 constexpr std::string_view kActions[] = {"in-place", "image", "delta"};
-constexpr std::string_view kArchitectures[] = {"x86_64", "arm64"};
-constexpr std::string_view kBootModes[] = {"keep", "legacy-bios", "uefi"};
 constexpr std::string_view kPhases[] = {"recover", "open",     "verify-source", "launch",
                                         "inspect", "check",    "plan",          "apply",
                                         "close",   "manifest", "image",         "verify"};
@@ -173,30 +171,18 @@ void parse_action(JsonObject action, Options& options) {
   action.finish();
 }
 
-bool is_instance_type(const std::string& type) {
-  constexpr size_t kLongest = 64;
-  const size_t dot = type.find('.');
-  return type.size() <= kLongest && dot != std::string::npos && dot > 0 && dot + 1 < type.size() &&
-         std::all_of(type.begin(), type.end(),
-                     [](char c) {
-                       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-                              c == '.';
-                     }) &&
-         type.find('.', dot + 1) == std::string::npos;
-}
-
-void parse_target(JsonObject target, Job& job) {
-  job.target.architecture = target.optional_choice("architecture", kArchitectures);
-  job.target.boot_mode = target.optional_choice("boot_mode", kBootModes).value_or("keep");
-  job.target.instance_type = target.optional_text("instance_type");
-  if (job.target.instance_type && !is_instance_type(*job.target.instance_type)) {
-    throw target.wrong("instance_type", "must be the name of an EC2 instance type, as m7i.large");
+// What the result is to be launched as. The drivers have to serve the instance type's generation.
+void parse_launch(JsonObject& object, Job& job) {
+  LaunchRequest launch{.boot_volume = job.boot_volume};
+  if (const auto target = object.optional_object("target")) {
+    launch.target = parse_launch_target(*target);
   }
-  if (const auto generation = target.optional_number("nitro_generation", INT32_MIN, INT32_MAX)) {
-    require_nitro_generation(target.place("nitro_generation") + ":", *generation);
-    job.conversion.target.nitro_generation = static_cast<int>(*generation);
+  if (const auto blueprint = object.optional_object("launch")) {
+    launch.blueprint = parse_blueprint(*blueprint, job.conversion.sources.size(), job.boot_volume);
   }
-  target.finish();
+  check_request(launch);
+  job.conversion.target.nitro_generation = nitro_generation_of(launch);
+  job.conversion.launch = std::move(launch);
 }
 
 void parse_options_object(JsonObject object, Options& options) {
@@ -269,9 +255,7 @@ Job parse_job(std::string_view text) {
   job.mode = object.choice("mode", kModes);
   parse_volumes(object, job);
   parse_action(object.object("action"), job.conversion);
-  if (const auto target = object.optional_object("target")) {
-    parse_target(*target, job);
-  }
+  parse_launch(object, job);
   if (const auto options = object.optional_object("options")) {
     parse_options_object(*options, job.conversion);
   }
@@ -279,9 +263,6 @@ Job parse_job(std::string_view text) {
     parse_timeouts(*timeouts, job.timeouts);
   }
   job.labels = parse_labels(object);
-  if (const auto launch = object.optional_object("launch")) {
-    job.launch = document["launch"].dump();  // HOOK: parse_blueprint(*launch)
-  }
   object.finish();
   return job;
 }

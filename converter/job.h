@@ -19,13 +19,6 @@
 
 namespace rehost {
 
-struct JobTarget {
-  std::optional<std::string> architecture;  // "x86_64" or "arm64"
-  std::string boot_mode = "keep";           // or "legacy-bios", "uefi"
-  std::optional<std::string> instance_type;
-  // nitro_generation is in the options of the conversion
-};
-
 struct JobTimeouts {
   std::optional<std::chrono::seconds> total;
   std::map<std::string, std::chrono::seconds, std::less<>> phases;  // each time it runs
@@ -37,10 +30,8 @@ struct Job {
   std::string digest;  // SHA-256 of the document, whatever its spaces and the order of its fields
   std::vector<std::string> volume_places;  // "volumes[0].path", for sentences about them
   size_t boot_volume = 0;
-  JobTarget target;
   JobTimeouts timeouts;
   std::map<std::string, std::string> labels;
-  std::string launch;  // HOOK: the launch blueprint, as JSON; empty: none
   Options conversion;  // what `rehost convert` would have been told
 };
 

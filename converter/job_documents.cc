@@ -35,13 +35,6 @@ void write_renamed(const fs::path& path, const std::string& text) {
   }
 }
 
-std::string prefix_of(const fs::path& report) {
-  constexpr std::string_view kReport = "report.json";
-  const std::string file = report.filename().string();
-  return file.ends_with(kReport) ? file.substr(0, file.size() - kReport.size())
-                                 : report.stem().string() + ".";
-}
-
 void remove_stale(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
@@ -54,15 +47,21 @@ void remove_stale(const fs::path& path) {
 
 }  // namespace
 
+fs::path beside_report(const fs::path& report, const std::string& name) {
+  constexpr std::string_view kReport = "report.json";
+  const std::string file = report.filename().string();
+  const std::string prefix = file.ends_with(kReport) ? file.substr(0, file.size() - kReport.size())
+                                                     : report.stem().string() + ".";
+  return report.parent_path() / (prefix + name);
+}
+
 DocumentPaths document_paths(const fs::path& report) {
-  const fs::path directory = report.parent_path();
-  const std::string prefix = prefix_of(report);
-  return {directory / (prefix + "report.html"), directory / (prefix + "register-image.json"),
-          directory / (prefix + "run-instances.json")};
+  return {beside_report(report, "report.html"), beside_report(report, "register-image.json"),
+          beside_report(report, "run-instances.json")};
 }
 
 void write_job_documents(JobFacts job, const Report& report, const fs::path& report_path) {
-  job.file_prefix = prefix_of(report_path);
+  job.file_prefix = beside_report(report_path, "").filename().string();
   const DocumentPaths paths = document_paths(report_path);
   const bool converted =
       report.exit_code == 0 && report.inspection.has_value() && !report.outputs.empty();

@@ -3,15 +3,17 @@
 #pragma once
 
 #include <filesystem>
-#include <vector>
+#include <string>
 
 #include "converter/ec2_documents.h"
 #include "converter/report.h"
 
 namespace rehost {
 
-// Their names: report.html, register-image.json and run-instances.json beside report.json,
-// web01.report.html and so on beside web01.report.json.
+// web01.report.json and "report.html" make web01.report.html; report.json makes report.html.
+std::filesystem::path beside_report(const std::filesystem::path& report, const std::string& name);
+
+// report.html, register-image.json and run-instances.json.
 struct DocumentPaths {
   std::filesystem::path html;
   std::filesystem::path register_image;

@@ -5,12 +5,10 @@
 #include <string>
 
 #include "converter/job.h"
+#include "converter/job_documents.h"
 #include "converter/report.h"
 
 namespace rehost {
-
-// web01.report.json and "report.html" make web01.report.html; report.json makes report.html.
-std::filesystem::path beside_report(const std::filesystem::path& report, const std::string& name);
 
 // After every run of a job, whatever its outcome; the report is as complete as it will be. Throws
 // Error(environment) where a file cannot be written.

@@ -2,10 +2,12 @@
 // them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "converter/core/target.h"
+#include "converter/launch_checks.h"
 
 namespace rehost {
 
@@ -72,6 +74,7 @@ struct Options {
   std::string log_level = "warning";
   bool quiet = false;
   Target target;
+  std::optional<LaunchRequest> launch;  // of a job: what the result is to be launched as
   RunOptions run;
 };
 
