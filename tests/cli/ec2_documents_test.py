@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Holds the documents for EC2 (tests/golden/ec2, which a unit test compares with what rehost writes) against the service
+"""Holds the documents for EC2 (tests/ec2_documents, which a unit test compares with what rehost writes) against the service
 model of EC2's own client, botocore as Debian packages it. No network: validated and serialised, never sent."""
 import copy
 import json
@@ -12,7 +12,7 @@ import botocore.model
 import botocore.serialize
 import botocore.validate
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden/ec2"
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "ec2_documents"
 OPERATIONS = {"register-image": "RegisterImage", "run-instances": "RunInstances"}
 NAME = re.compile(r"[A-Za-z0-9()\[\] ./'@_-]{3,128}")  # of an image, as the reference of RegisterImage says
 

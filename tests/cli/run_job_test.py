@@ -23,11 +23,20 @@ FULL = job_document(
     options={"initramfs": "append", "network": "keep", "keep": ["vmware", "cloud-init"], "driver_bundles": ["bundle"],
              "default_kernel": "keep", "allow_backing": True, "overwrite": True, "strict": True, "verify": True, "no_manifest": False},
     timeouts={"total": 3600, "phases": {"launch": 300, "image": 5.0}},
-    labels={"project": "größe", "a.b/c": ""})
+    labels={"project": "größe", "a.b/c": ""},
+    launch={"instance_type": "m7i.large", "launch_type": "dedicated-host", "subnet_id": "subnet-0123456789abcdef0",
+            "security_group_ids": ["sg-01234567"], "private_ip": "10.0.3.7", "public_ip": True, "placement_group": "pg-0123456789abcdef0",
+            "iam_instance_profile": "arn:aws:iam::123456789012:instance-profile/web", "initial_state": "stopped",
+            "tags": {"Name": "größe", "a b": ""},
+            "disks": [{"volume": 0, "type": "gp3", "iops": 4000, "throughput": 500}, {"volume": 1, "type": "io2", "iops": 8000}]})
 
 
 def volume(**fields):
     return {"volumes": [{"path": "disk0.raw", "role": "boot", **fields}]}
+
+
+def launch(**fields):
+    return job_document(launch={"instance_type": "m7i.large", **fields})
 
 
 def without(document, name):
@@ -43,6 +52,7 @@ GOOD = {
     "nbd": job_document(**volume(path="nbd://user@host:10809/web01")),
     "the boot volume is not the first": job_document(volumes=TWO[::-1]),
     "longest id": job_document(id="_" + "x" * 63),
+    "a launch and its target": job_document(target={"instance_type": "m7g.large"}, launch={"disks": [{"volume": 0, "type": "gp2"}]}),
     "empty objects": job_document(target={}, options={}, timeouts={}, labels={}),
     "a version that is a whole number": job_document(version=1.0),
 }
@@ -113,11 +123,46 @@ BAD = {
     "a nameless label": (job_document(labels={"": "a"}), "labels: a name: must have 1 to 128 characters"),
     "a long label": (job_document(labels={"a": "ö" * 257}), "labels.a: must have 0 to 256 characters, and has 257"),
     "launch": (job_document(launch=[]), "launch: must be an object, and is a list"),
+    "launch of a spot instance": (launch(launch_type="spot"), "launch.launch_type: cannot be 'spot'"),
+    "unknown field of launch": (launch(elastic_ip="192.0.2.1"), "launch.elastic_ip: there is no such field"),
+    "launch of no type": (launch(instance_type="large"), "launch.instance_type: is no instance type"),
+    "subnet": (launch(subnet_id="subnet-01234567\n"), "launch.subnet_id: is no subnet"),
+    "security group": (launch(security_group_ids=["default"]), "launch.security_group_ids: 'default' is no security group"),
+    "many security groups": (launch(security_group_ids=["sg-01234567"] * 17), "launch.security_group_ids: are more than"),
+    "address": (launch(private_ip="10.0.0.256"), "launch.private_ip: '10.0.0.256' is no IPv4 address"),
+    "address of metadata": (launch(private_ip="169.254.169.254"), "launch.private_ip: "),
+    "address of two lines": (launch(private_ip="10.0.0.1\n"), "launch.private_ip: "),
+    "address with zeros": (launch(private_ip="10.00.0.1"), "launch.private_ip: "),
+    "address of this host": (launch(private_ip="127.0.0.1"), "launch.private_ip: "),
+    "public address": (launch(public_ip="yes"), "launch.public_ip: must be true or false"),
+    "placement group": (launch(placement_group=""), "launch.placement_group: is no name"),
+    "profile": (launch(iam_instance_profile="arn:aws:iam::1:role/web"), "launch.iam_instance_profile: is neither"),
+    "initial state": (launch(initial_state="running"), "launch.initial_state: cannot be 'running'"),
+    "tag of AWS": (launch(tags={"aws:owner": ""}), "launch.tags: 'aws:owner' is no key"),
+    "long tag": (launch(tags={"a": "ö" * 257}), "launch.tags: the value of 'a' is longer"),
+    "many tags": (launch(tags={str(i): "" for i in range(51)}), "launch.tags: are 51"),
+    "no room for the state": (launch(tags={str(i): "" for i in range(50)}, initial_state="stopped"), "launch.tags: are 50"),
+    "disk of no volume": (launch(disks=[{"type": "gp3"}]), "launch.disks[0].volume: is missing"),
+    "disk before the first": (launch(disks=[{"volume": -1}]), "launch.disks[0].volume: must be from 0"),
+    "type of disk": (launch(disks=[{"volume": 0, "type": "gp4"}]), "launch.disks[0].type: cannot be 'gp4'"),
+    "IOPS of gp2": (launch(disks=[{"volume": 0, "type": "gp2", "iops": 3000}]), "launch.disks[0].iops: a gp2 volume takes no iops"),
+    "few IOPS": (launch(disks=[{"volume": 0, "iops": 100}]), "launch.disks[0].iops: a gp3 volume takes 3000 to 80000"),
+    "io1 without IOPS": (launch(disks=[{"volume": 0, "type": "io1"}]), "launch.disks[0].iops: is missing"),
+    "throughput of io2": (launch(disks=[{"volume": 0, "type": "io2", "iops": 100, "throughput": 125}]), "launch.disks[0].throughput: a io2"),
     "a list": ([], "the document: must be an object, and is a list"),
 }
 
 # What only the parser can know.
 BEYOND_THE_SCHEMA = {
+    "launch of nothing": (job_document(launch={}), "launch.instance_type: is missing, and there is no target.instance_type"),
+    "two instance types": (job_document(target={"instance_type": "m5.large"}, launch={"instance_type": "m6i.large"}),
+                           "launch.instance_type: is m6i.large, and target.instance_type is m5.large"),
+    "x86 on arm": (job_document(target={"architecture": "x86_64", "instance_type": "m7g.large"}), "target.architecture: is x86_64, and m7g.large is"),
+    "UEFI on Xen": (job_document(target={"boot_mode": "uefi", "instance_type": "t2.micro"}), "target.boot_mode: is uefi, and t2.micro is a Xen"),
+    "a disk beyond the last": (launch(disks=[{"volume": 1}]), "launch.disks[0].volume: must be from 0 to 0, and is 1"),
+    "a disk described twice": (launch(disks=[{"volume": 0}, {"volume": 0}]), "launch.disks[1].volume: volume 0 is there twice"),
+    "a boot volume of magnets": (launch(disks=[{"volume": 0, "type": "sc1"}]), "launch.disks[0].type: EC2 does not boot from a sc1 volume"),
+    "throughput without IOPS": (launch(disks=[{"volume": 0, "throughput": 2000}]), "launch.disks[0].throughput: 2000 MiB/s want 8000 IOPS"),
     "disks for other volumes": (job_document(volumes=TWO, action={"type": "image", "disks": ["a"]}), "action.disks: names 1 disks for 2"),
     "a volume twice": (job_document(volumes=[TWO[0], {"path": "./disk0.raw", "role": "data"}]), "volumes[1].path: is the same disk as volumes[0]"),
     "a disk twice": (job_document(volumes=TWO, action={"type": "image", "disks": ["a", "x/../a"]}), "action.disks[1]: is the same disk as"),

@@ -108,7 +108,7 @@ std::vector<Machine> machines() {
 }
 
 void expect_golden(const std::string& file, const std::string& text) {
-  const std::string path = in_source_dir("tests/golden/ec2/" + file);
+  const std::string path = in_source_dir("tests/ec2_documents/" + file);
   if (std::getenv("REHOST_UPDATE_GOLDEN") != nullptr) {  // NOLINT: one thread
     std::ofstream(path) << text;
   }

@@ -23,6 +23,7 @@ constexpr std::string_view kFull = R"({
               "default_kernel": "6.1.0-9", "allow_backing": true, "overwrite": true, "strict": true,
               "verify": true},
   "timeouts": {"total": 3600, "phases": {"launch": 300}},
+  "launch": {"subnet_id": "subnet-01234567"},
   "labels": {"project": "blue"}})";
 
 std::string in_place(const std::string& volumes) {
@@ -55,12 +56,25 @@ TEST(Job, KeepsWhatConvertDoesNotKnow) {
   EXPECT_EQ(job.id, "web01");
   EXPECT_EQ(job.mode, "cutover");
   EXPECT_EQ(job.boot_volume, 1U);
-  EXPECT_EQ(job.target.architecture, "arm64");
-  EXPECT_EQ(job.target.boot_mode, "uefi");
-  EXPECT_EQ(job.target.instance_type, "m7g.large");
+  ASSERT_TRUE(job.conversion.launch);
+  const LaunchRequest& launch = *job.conversion.launch;
+  EXPECT_EQ(launch.boot_volume, 1U);
+  EXPECT_EQ(launch.target.architecture, "arm64");
+  EXPECT_EQ(launch.target.boot_mode, BootMode::uefi);
+  EXPECT_EQ(launch.target.instance_type, "m7g.large");
+  ASSERT_TRUE(launch.blueprint);
+  EXPECT_EQ(launch.blueprint->subnet_id, "subnet-01234567");
   EXPECT_EQ(job.timeouts.total, std::chrono::seconds(3600));
   EXPECT_EQ(job.timeouts.phases.at("launch"), std::chrono::seconds(300));
   EXPECT_EQ(job.labels.at("project"), "blue");
+}
+
+TEST(Job, TheInstanceTypeSaysWhatTheDriversHaveToServe) {
+  const Job job =
+      parse_job(R"({"version": 1, "id": "a", "mode": "test", "action": {"type": "in-place"},
+                                "volumes": [{"path": "a.raw", "role": "boot"}],
+                                "launch": {"instance_type": "m8i.large"}})");
+  EXPECT_EQ(job.conversion.target.nitro_generation, 6);
 }
 
 TEST(Job, DefaultsAreThoseOfConvert) {
