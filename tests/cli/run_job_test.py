@@ -230,7 +230,7 @@ class Document(JobTest):
         known = schema("job").schema["properties"]
         rows = [line.split(":")[0] for line in self.rehost("list", "left-behind").stdout.splitlines() if not line.startswith(" ")]
         self.assertEqual(known["options"]["properties"]["keep"]["items"]["enum"], ["all", *rows])
-        written = [line.split()[0] for line in self.rehost("list", "formats").stdout.splitlines() if line[17:32].split()[-1] == "write"]
+        written = [line.split()[0] for line in self.rehost("list", "formats").stdout.splitlines() if line[17:30].split()[-1] == "write"]
         self.assertEqual(known["action"]["oneOf"][1]["properties"]["format"]["enum"], [f for f in written if f != "delta"])
         kinds = [line.split()[1] for line in self.rehost("list", "errors").stdout.splitlines() if line.split()[0].isdigit()]
         outcomes = schema("report").schema["properties"]["outcome"]["enum"]
