@@ -319,12 +319,11 @@ void convert(OpenDisks& disks, const ConversionPlan& plan, const Options& option
   }
   {
     const Phase phase("check", events, report, stop);
-    report.check_after =
-        check_guest(*disks.guest, inspect_again(*disks.guest, *report.inspection), options.target);
+    const Inspection now = inspect_again(*disks.guest, *report.inspection);
+    report.check_after = check_guest(*disks.guest, now, options.target);
     warn_of_doubts(report.check_after, events);
     if (options.launch) {
-      require_launchable(*options.launch, {*disks.guest, *report.inspection, report.check_after},
-                         events);
+      require_launchable(*options.launch, {*disks.guest, now, report.check_after}, events);
     }
   }
   require_bootable(report.check_after);

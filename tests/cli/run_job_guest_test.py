@@ -98,7 +98,7 @@ class RunJob(JobTest):
         # A result that somebody has changed is no answer.
         os.truncate(self.out / "disk0.raw", MIB)
         self.assertEqual(self.run_job(document).status, 2)
-        self.assertEqual(self.names(), [p for p in ("job.report.html", "job.report.json") if (self.dir / p).exists()])
+        self.assertEqual(self.names(), ["job.register-image.json", "job.report.html", "job.report.json"])
 
     def check_done(self, done):
         self.assertEqual([e["event"] for e in done.events if "mgn_event" in e], ["started", "finished"])
@@ -142,6 +142,28 @@ class RunJob(JobTest):
             disk.seek(64 * MIB)
             disk.write(b"somebody else's")
         self.assertEqual(self.run_job().status, 7)
+
+    def test_a_machine_that_does_not_fit_its_launch_and_one_that_does(self):
+        launch = {"instance_type": "m7i.large", "public_ip": True, "disks": [{"volume": 0, "iops": 3000}, {"volume": 1, "type": "st1"}]}
+        document = job_document(volumes=VOLUMES, action=IN_PLACE, options=OPTIONS, launch=launch)
+        done = self.run_job(document)
+        self.assertEqual(done.status, 0, done.stderr)
+        self.assertEqual([w["subject"] for w in done.report["warnings"] if w["code"] == "launch-volume-grown"], ["disk1"])
+        image, instance = (json.loads((self.dir / f"job.{name}.json").read_text()) for name in ("register-image", "run-instances"))
+        self.assertEqual((image["BootMode"], image["Architecture"]), ("legacy-bios", "x86_64"))
+        self.assertEqual([m["Ebs"]["VolumeSize"] for m in image["BlockDeviceMappings"]], [4, 125])
+        self.assertTrue(instance["NetworkInterfaces"][0]["AssociatePublicIpAddress"])
+        self.assertIn("What comes next", (self.dir / "job.report.html").read_text())
+
+        converted = manifest(self.dir / DISKS[0])
+        (self.dir / "disk0.manifest").write_text(converted)
+        refused = self.run_job({**document, "launch": {"instance_type": "m7g.large"}})
+        self.assertEqual(refused.status, 3, refused.stderr)
+        self.assertIn("launch-architecture: the disks hold an x86_64 system, and m7g.large is", refused.report["error"])
+        self.assertNotIn("apply", [e["phase"] for e in refused.of("phase_started")])
+        self.assertEqual(manifest(self.dir / DISKS[0]), converted)
+        self.assertIn("Not done: unsupported-guest", (self.dir / "job.report.html").read_text())
+        self.assertEqual(list(self.dir.glob("job.r*-*.json")), [], "those of the run before would speak for this one")
 
     def test_a_timeout_ends_a_run_as_a_signal_does(self):
         began = time.monotonic()
