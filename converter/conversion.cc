@@ -21,6 +21,7 @@
 #include "converter/planned_guest.h"
 #include "converter/print.h"
 #include "converter/result_paths.h"
+#include "converter/worker_needs.h"
 #include "images/overlay.h"
 #include "images/posix_file.h"
 #include "images/probe.h"
@@ -98,7 +99,7 @@ void lock_disks(OpenDisks& disks, const Options& options) {
   ProbeOptions probe;
   probe.format = options.source_format;
   probe.allow_backing = options.allow_backing;
-  disks.volumes = probe_volumes(options.sources, probe);
+  disks.volumes = probe_volumes(options.sources, probe, options.source_formats);
   SourceUse use = SourceUse::look;
   if (options.command == Command::convert) {
     use = options.in_place ? SourceUse::convert_in_place : SourceUse::convert;
@@ -139,6 +140,7 @@ void open_disks(OpenDisks& disks, const Options& options) {
 
 void launch(OpenDisks& disks, const Options& options, EventSink& events,
             const std::stop_token& stop) {
+  require_memory(kConversionMemory, available_memory());
   std::vector<Drive> drives;
   for (const Overlay& overlay : disks.overlays) {
     drives.push_back({overlay.path(), "qcow2"});
@@ -249,6 +251,9 @@ void warn_of_doubts(const std::vector<CheckAnswer>& answers, EventSink& events) 
 
 void apply(OpenDisks& disks, const ConversionPlan& plan, EventSink& events,
            const std::stop_token& stop, const Inspection& inspection) {
+  if (plan.edits.empty()) {
+    return;  // mounted for writing, a file system changes by itself
+  }
   require_guest_space(*disks.guest, inspection, plan);
   for (const MountedFilesystem& mounted : inspection.mounts) {
     disks.guest->remount_writable(mounted.where);
@@ -320,9 +325,12 @@ void convert(OpenDisks& disks, const ConversionPlan& plan, const Options& option
   }
   {
     const Phase phase("check", events, report, stop);
-    report.check_after =
-        check_guest(*disks.guest, inspect_again(*disks.guest, *report.inspection), options.target);
+    const Inspection now = inspect_again(*disks.guest, *report.inspection);
+    report.check_after = check_guest(*disks.guest, now, options.target);
     warn_of_doubts(report.check_after, events);
+    if (options.launch) {
+      require_launchable(*options.launch, {*disks.guest, now, report.check_after}, events);
+    }
   }
   require_bootable(report.check_after);
   require_no_warnings(options, report);
@@ -374,6 +382,11 @@ void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
   {
     const Phase phase("launch", events, report, stop);
     launch(disks, options, events, stop);
+    if (options.command == Command::convert) {
+      const ApplianceVersions versions = appliance_versions();
+      report.libguestfs = versions.libguestfs;
+      report.qemu = versions.qemu;
+    }
   }
   {
     const Phase phase("inspect", events, report, stop);
@@ -419,6 +432,10 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
     const Phase phase("plan", events, report, stop);
     plan = plan_and_report(*disks.guest, *report.inspection,
                            with_bundles(options, *report.inspection), events, report);
+  }
+  if (options.launch) {
+    require_launchable(*options.launch,
+                       {*disks.guest, *report.inspection, report.check_before, &plan}, events);
   }
   if (options.command == Command::convert) {
     convert(disks, plan, options, events, stop, report);

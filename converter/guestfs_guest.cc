@@ -16,6 +16,7 @@
 #include "converter/md_arrays.h"
 #include "converter/printable.h"
 #include "converter/shell_words.h"
+#include "converter/string_lists.h"
 #include "converter/transfer_file.h"
 
 namespace rehost {
@@ -36,38 +37,13 @@ struct FreeGuestfs {
   }
   void operator()(struct guestfs_mdstat_list* p) const { guestfs_free_mdstat_list(p); }
   void operator()(struct guestfs_lvm_vg_list* p) const { guestfs_free_lvm_vg_list(p); }
+  void operator()(struct guestfs_version* p) const { guestfs_free_version(p); }
   void operator()(struct guestfs_statvfs* p) const { guestfs_free_statvfs(p); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, FreeGuestfs>;
 using OwnedString = std::unique_ptr<char, FreeGuestfs>;
 using OwnedList = std::unique_ptr<char*, FreeGuestfs>;
-
-std::vector<std::string> strings_of(char* const* list) {
-  std::vector<std::string> out;
-  for (; list != nullptr && *list != nullptr; ++list) {
-    out.emplace_back(*list);
-  }
-  return out;
-}
-
-std::map<std::string, std::string> pairs_of(char* const* list) {
-  std::map<std::string, std::string> out;
-  for (; list != nullptr && list[0] != nullptr && list[1] != nullptr; list += 2) {
-    out[list[0]] = list[1];
-  }
-  return out;
-}
-
-// The null-terminated array that libguestfs wants; valid while `strings` lives.
-std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
-  std::vector<char*> out;
-  for (const std::string& s : strings) {
-    out.push_back(const_cast<char*>(s.c_str()));  // NOLINT: the C API is not const correct
-  }
-  out.push_back(nullptr);
-  return out;
-}
 
 FileStat to_stat(const struct guestfs_statns& s) {
   FileStat stat;
@@ -594,6 +570,23 @@ CommandResult GuestfsGuest::run(const std::vector<std::string>& argv) {
     handle_->fail(ErrorKind::guest_damaged, act);
   }
   return *result;
+}
+
+ApplianceVersions appliance_versions() {
+  ApplianceVersions versions;
+  guestfs_h* g = guestfs_create();
+  if (g == nullptr) {
+    return versions;
+  }
+  if (const Owned<struct guestfs_version> version(guestfs_version(g)); version) {
+    versions.libguestfs = fmt::format("{}.{}.{}", version->major, version->minor, version->release);
+  }
+  const OwnedString program(guestfs_get_hv(g));
+  guestfs_close(g);
+  if (program) {
+    versions.qemu = version_of_program(program.get());
+  }
+  return versions;
 }
 
 }  // namespace rehost

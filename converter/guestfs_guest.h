@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "converter/appliance.h"
+#include "converter/appliance_versions.h"
 #include "converter/btrfs_root.h"
 #include "converter/core/event.h"
 #include "converter/core/guest.h"
@@ -31,6 +32,9 @@ struct ApplianceOptions {
   bool verbose = false;        // the appliance's own messages go to the log at debug level
   ApplianceSearch search;      // which one
 };
+
+// Of what runs the appliance, for reports.
+ApplianceVersions appliance_versions();
 
 class GuestfsGuest : public Guest {
  public:

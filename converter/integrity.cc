@@ -76,25 +76,52 @@ std::string describe_blocks(const std::vector<uint64_t>& blocks) {
                      fmt::join(blocks.begin(), end, ", "), end == blocks.end() ? "" : ", ...");
 }
 
+namespace {
+
+// Is this disk what an earlier run of the job has made of it? A run that was killed after it had
+// written in place may not have given the manifest its name yet.
+bool is_converted(const BlockManifest& found, const std::filesystem::path& manifest) {
+  for (const std::string& path : {manifest.string(), manifest.string() + ".partial"}) {
+    try {
+      const BlockManifest result = read_manifest(path);
+      if (result.size == found.size && differing_blocks(found, result).empty()) {
+        return true;
+      }
+    } catch (const Error&) {
+      continue;  // it is not there, or is none: then it says nothing
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 void verify_sources(const std::vector<Volume>& volumes, const Options& options, EventSink& events,
                     const std::stop_token& stop) {
   Sources sources;
+  std::vector<size_t> positions;  // of those that somebody vouches for
   std::vector<BlockManifest> wanted;
   for (size_t i = 0; i < volumes.size(); ++i) {
-    wanted.push_back(read_manifest(options.source_manifests[i]));
+    const std::string& manifest = options.source_manifests[i];
+    if (manifest.empty()) {
+      continue;
+    }
+    positions.push_back(i);
+    wanted.push_back(read_manifest(manifest));
     sources.push_back(open_volume(volumes[i]));
-    if (wanted[i].size != volumes[i].size) {
+    if (wanted.back().size != volumes[i].size) {
       throw Error(ErrorKind::image_io,
                   fmt::format("{} has {} bytes and its manifest {} is of a disk of {}: copy it "
                               "again",
-                              volumes[i].path, volumes[i].size, options.source_manifests[i],
-                              wanted[i].size));
+                              volumes[i].path, volumes[i].size, manifest, wanted.back().size));
     }
   }
   const std::vector<BlockManifest> found = hash_all("verify-source", sources, events, stop);
-  for (size_t i = 0; i < volumes.size(); ++i) {
-    const std::vector<uint64_t> bad = differing_blocks(found[i], wanted[i]);
-    if (!bad.empty()) {
+  for (size_t k = 0; k < positions.size(); ++k) {
+    const size_t i = positions[k];
+    const std::vector<uint64_t> bad = differing_blocks(found[k], wanted[k]);
+    if (!bad.empty() &&
+        !(options.accept_converted && is_converted(found[k], result_paths(options)[i].manifest))) {
       throw Error(ErrorKind::image_io,
                   fmt::format("{} is not what its manifest {} says: {}; copy it again",
                               volumes[i].path, options.source_manifests[i], describe_blocks(bad)));

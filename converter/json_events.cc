@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include <cerrno>
 #include <charconv>
@@ -18,6 +21,12 @@ using Json = nlohmann::ordered_json;
 
 struct Describe {
   Json& json;
+  bool of_job;
+  void operator()(const Started& e) const {
+    json["event"] = "started";
+    json["mode"] = e.mode;
+    json["mgn_event"] = "CONVERSION_START";
+  }
   void operator()(const PhaseStarted& e) const {
     json["event"] = "phase_started";
     json["phase"] = e.phase;
@@ -32,6 +41,14 @@ struct Describe {
     json["phase"] = e.phase;
     json["done"] = e.done;
     json["total"] = e.total;
+    json["fraction"] =
+        e.total == 0 ? 1.0
+                     : std::min(1.0, static_cast<double>(e.done) / static_cast<double>(e.total));
+  }
+  void operator()(const Heartbeat& e) const {
+    json["event"] = "heartbeat";
+    json["phase"] = e.phase;
+    json["seconds"] = e.seconds;
   }
   void operator()(const EditApplied& e) const {
     json["event"] = "edit_applied";
@@ -48,13 +65,19 @@ struct Describe {
     json["event"] = "finished";
     json["outcome"] = e.outcome;
     json["exit_code"] = e.exit_code;
+    json["retryable"] = e.retryable;
     json["sentence"] = e.sentence;
+    if (of_job) {
+      json["mgn_event"] = e.exit_code == 0 ? "CONVERSION_END" : "CONVERSION_FAIL";
+    }
   }
 };
 
 FileDescriptor open_destination(const std::string& destination) {
   int fd = -1;
-  if (destination.starts_with("fd:")) {
+  if (destination == "-") {
+    fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  } else if (destination.starts_with("fd:")) {
     int number = -1;
     const char* end = destination.data() + destination.size();
     const auto [stop, error] = std::from_chars(destination.data() + 3, end, number);
@@ -79,47 +102,95 @@ FileDescriptor open_destination(const std::string& destination) {
   return FileDescriptor(fd);
 }
 
-bool write_all(int fd, const std::string& text) {
+enum class Written { whole, nothing, broken };
+
+// A reader that has stopped reading must not stop the conversion, nor keep a signal from ending it:
+// a pipe gets only what it has room for, in pieces that the kernel writes whole.
+Written write_line(int fd, const std::string& text, int patience) {
+  constexpr size_t kPiece = 4096;  // PIPE_BUF
   size_t done = 0;
   while (done < text.size()) {
-    const ssize_t n = ::write(fd, text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) {
+    pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+    const int count = poll(&ready, 1, patience);
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count == 0) {
+      return done == 0 ? Written::nothing : Written::broken;
+    }
+    const ssize_t n = ::write(fd, text.data() + done, std::min(kPiece, text.size() - done));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
       continue;
     }
     if (n <= 0) {
-      return false;
+      return Written::broken;
     }
     done += static_cast<size_t>(n);
   }
-  return true;
+  return Written::whole;
 }
 
 }  // namespace
 
-std::string event_json(const Event& event, uint64_t sequence, const std::string& time) {
+std::string utc_now() {
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const auto milliseconds = now.time_since_epoch().count() % 1000;
+  return fmt::format("{:%Y-%m-%dT%H:%M}:{:02d}.{:03d}Z",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
+                     now.time_since_epoch().count() / 1000 % 60, milliseconds);
+}
+
+std::string event_json(const Event& event, uint64_t sequence, const std::string& time,
+                       const EventSubject* subject) {
   Json json{{"version", 1}, {"sequence", sequence}, {"time", time}};
-  std::visit(Describe{json}, event);
+  if (subject != nullptr) {
+    json["job"] = subject->job.empty() ? Json() : Json(subject->job);
+    if (!subject->labels.empty()) {
+      json["labels"] = subject->labels;
+    }
+  }
+  std::visit(Describe{json, subject != nullptr}, event);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 JsonEvents::JsonEvents(const std::string& destination) : file_(open_destination(destination)) {}
 
-void JsonEvents::on(const Event& event) {
+bool JsonEvents::is_news(const Event& event) {
   using Clock = std::chrono::steady_clock;
   constexpr auto kBetweenProgress = std::chrono::milliseconds(500);
-  if (const auto* progress = std::get_if<Progress>(&event)) {
-    if (progress->done != progress->total && Clock::now() - last_progress_ < kBetweenProgress) {
-      return;
-    }
-    last_progress_ = Clock::now();
+  if (std::holds_alternative<PhaseStarted>(event)) {
+    progress_ = 0;
+    last_progress_ = {};
   }
-  const auto now =
-      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  const auto milliseconds = now.time_since_epoch().count() % 1000;
-  const std::string time = fmt::format("{:%Y-%m-%dT%H:%M}:{:02d}.{:03d}Z",
-                                       fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
-                                       now.time_since_epoch().count() / 1000 % 60, milliseconds);
-  broken_ = broken_ || !write_all(file_.get(), event_json(event, sequence_++, time) + "\n");
+  const auto* progress = std::get_if<Progress>(&event);
+  if (progress == nullptr) {
+    return true;
+  }
+  if (progress->done < progress_ ||
+      (progress->done != progress->total && Clock::now() - last_progress_ < kBetweenProgress)) {
+    return false;
+  }
+  progress_ = progress->done;
+  last_progress_ = Clock::now();
+  return true;
+}
+
+void JsonEvents::on(const Event& event) {
+  constexpr int kPatience = 5000;  // milliseconds
+  if (finished_ || !is_news(event)) {
+    return;
+  }
+  finished_ = std::holds_alternative<Finished>(event);
+  // The number of an event that the reader had no room for is left out: it can see the gap.
+  const std::string line =
+      event_json(event, sequence_++, utc_now(), subject_ ? &*subject_ : nullptr) + "\n";
+  if (broken_) {
+    return;
+  }
+  const Written written = write_line(file_.get(), line, waiting_ && !finished_ ? 0 : kPatience);
+  waiting_ = written == Written::nothing;
+  broken_ = written == Written::broken;
 }
 
 }  // namespace rehost

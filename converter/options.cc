@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <optional>
-#include <span>
 #include <sstream>
 
-#include "bootfix/left_behind.h"
+#include "converter/choices.h"
 #include "converter/core/error.h"
-#include "drivers/nitro_reach.h"
-#include "images/formats.h"
+#include "converter/run_options.h"
 
 namespace rehost {
 namespace {
@@ -65,6 +63,12 @@ constexpr CommandRow kCommands[] = {
      "Put a delta, as convert --format delta writes it, onto an untouched copy of the disk it was "
      "made from.",
      "rehost apply-delta converted/disk0.delta copy-of-disk0.raw"},
+    {Command::run, "run",
+     "rehost run --job FILE|- [--job-root DIR]\n  rehost run --jobs DIR [--parallel N]",
+     "The worker of an orchestrator: do what a job says (docs/job.md), or every job DIR/*.json, "
+     "each "
+     "in a process of its own.",
+     "rehost run --job web01.json --events fd:3"},
     {Command::list, "list", "rehost list fixes|left-behind|distros|formats|errors",
      "Print one of the tables: what is fixed, what of the old home is disabled, where it was "
      "tested, what is read and written, what "
@@ -72,49 +76,16 @@ constexpr CommandRow kCommands[] = {
      "rehost list fixes"},
 };
 
-template <typename T>
-struct Choice {
+struct DriversRow {
   std::string_view name;
-  T value;
+  DriversAction action;
 };
 
-constexpr Choice<std::optional<InitramfsStrategy>> kStrategies[] = {
-    {"auto", std::nullopt},
-    {"repack", InitramfsStrategy::repack},
-    {"append", InitramfsStrategy::append},
-    {"rebuild", InitramfsStrategy::rebuild},
-};
-constexpr Choice<NetworkMode> kNetworkModes[] = {{"dhcp", NetworkMode::dhcp},
-                                                 {"keep", NetworkMode::keep}};
-constexpr Choice<DriversAction> kDriversActions[] = {
+constexpr DriversRow kDriversActions[] = {
     {"list", DriversAction::list}, {"verify", DriversAction::verify}, {"add", DriversAction::add}};
-constexpr int kNewestNitroGeneration = 99;  // of those that AWS has not built yet, too
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warning", "error", "off"};
-constexpr std::string_view kSourceFormats[] = {"auto", "raw",  "qcow2", "vmdk",
-                                               "vhd",  "vhdx", "vdi"};
-constexpr std::string_view kDelta = "delta";
+constexpr std::string_view kLogFormats[] = {"text", "json"};
 constexpr std::string_view kLists[] = {"fixes", "left-behind", "distros", "formats", "errors"};
-
-template <typename T, size_t n>
-T choose(const Choice<T> (&choices)[n], std::string_view option, const std::string& text) {
-  std::string names;
-  for (const Choice<T>& choice : choices) {
-    if (choice.name == text) {
-      return choice.value;
-    }
-    names += (names.empty() ? "" : ", ") + std::string(choice.name);
-  }
-  throw Error(ErrorKind::usage,
-              fmt::format("--{} cannot be '{}': it is one of {}", option, text, names));
-}
-
-void require_one_of(std::span<const std::string_view> names, std::string_view what,
-                    const std::string& text) {
-  if (std::find(names.begin(), names.end(), text) == names.end()) {
-    throw Error(ErrorKind::usage, fmt::format("{} cannot be '{}': it is one of {}", what, text,
-                                              fmt::join(names, ", ")));
-  }
-}
 
 po::options_description common_options() {
   po::options_description common("Options");
@@ -137,14 +108,17 @@ po::options_description common_options() {
        "the kernel to start by default; without it, another one only when that of the guest cannot "
        "have NVMe or ENA")
       ("report", po::value<std::string>()->value_name("FILE"), "write the report there")
-      ("events", po::value<std::string>()->value_name("FILE|fd:N"),
-       "write events as JSON lines to a file or an open descriptor")
+      ("events", po::value<std::string>()->value_name("FILE|fd:N|-"),
+       "write events as JSON lines to a file, an open descriptor or stdout")
       ("work-dir", po::value<std::string>()->value_name("DIR"),
        "where overlays and sockets live while rehost runs; $TMPDIR or /var/tmp")
       ("appliance", po::value<std::string>()->value_name("DIR|stock"),
        "what scripts/make-appliance has built, or libguestfs's own; $REHOST_APPLIANCE, or found by itself")
       ("log-level", po::value<std::string>()->default_value("warning")->value_name("LEVEL"),
        "trace, debug, info, warning, error or off; logs go to stderr")
+      ("log-file", po::value<std::string>()->value_name("FILE"), "append logs to a file instead")
+      ("log-format", po::value<std::string>()->default_value("text")->value_name("FORMAT"),
+       "text, or json: one object a line")
       ("quiet", "no progress on stderr")
       ("strict", "a run with warnings fails with exit status 8")
       ("json", "print JSON on stdout")
@@ -199,20 +173,15 @@ const CommandRow& require_command(const std::string& name) {
   return *row;
 }
 
-std::string text_of(const po::variables_map& values, const char* name) {
-  return values.contains(name) ? values[name].as<std::string>() : std::string();
-}
-
-std::vector<std::string> texts_of(const po::variables_map& values, const char* name) {
-  return values.contains(name) ? values[name].as<std::vector<std::string>>()
-                               : std::vector<std::string>();
-}
-
 po::variables_map parse(const std::vector<std::string>& arguments) {
   po::options_description hidden;
   hidden.add_options()("word", po::value<std::vector<std::string>>());
   po::options_description all;
-  all.add(common_options()).add(convert_options()).add(image_options()).add(hidden);
+  all.add(common_options())
+      .add(convert_options())
+      .add(run_options())
+      .add(image_options())
+      .add(hidden);
   po::positional_options_description positional;
   positional.add("word", -1);
   po::variables_map values;
@@ -230,13 +199,9 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
 
 // The rows of bootfix/left_behind.h that stay, by name.
 std::vector<std::string> kept_rows(const po::variables_map& values) {
-  std::vector<std::string_view> names = {"all"};
-  for (const LeftBehind& row : left_behind()) {
-    names.push_back(row.name);
-  }
   std::vector<std::string> kept = texts_of(values, "keep");
   for (const std::string& name : kept) {
-    require_one_of(names, "--keep", name);
+    require_kept_row("--keep", name);
   }
   return kept;
 }
@@ -244,14 +209,13 @@ std::vector<std::string> kept_rows(const po::variables_map& values) {
 // The words behind `drivers`.
 void take_drivers(Options& options, std::vector<std::string> words) {
   const std::string action = words.empty() ? "" : words.front();
-  const auto* row =
-      std::find_if(std::begin(kDriversActions), std::end(kDriversActions),
-                   [&](const Choice<DriversAction>& choice) { return choice.name == action; });
+  const auto* row = std::find_if(std::begin(kDriversActions), std::end(kDriversActions),
+                                 [&](const DriversRow& known) { return known.name == action; });
   if (row == std::end(kDriversActions)) {
     throw Error(ErrorKind::usage,
                 fmt::format("drivers does not know '{}': it is one of list, verify, add", action));
   }
-  options.drivers_action = row->value;
+  options.drivers_action = row->action;
   words.erase(words.begin());
   if (options.drivers_action == DriversAction::add) {
     if (words.size() < 2 || !options.driver_bundles.empty()) {
@@ -272,12 +236,7 @@ std::optional<int> nitro_generation(const po::variables_map& values) {
     return std::nullopt;
   }
   const int generation = values["nitro-generation"].as<int>();
-  if (generation < kOldestNitroGeneration || generation > kNewestNitroGeneration) {
-    throw Error(ErrorKind::usage,
-                fmt::format("--nitro-generation cannot be {}: it is a number from {} on, 5 for "
-                            "Nitro v5",
-                            generation, kOldestNitroGeneration));
-  }
+  require_nitro_generation("--nitro-generation", generation);
   return generation;
 }
 
@@ -304,10 +263,8 @@ void check_destination(const Options& options) {
   if (options.format != "raw" && options.output.empty()) {
     throw Error(ErrorKind::usage, "--format belongs to --output DIR");
   }
-  const ImageFormat* format = find_image_format(options.format);
-  if (options.format != kDelta && (format == nullptr || format->open_sink == nullptr)) {
-    throw Error(ErrorKind::usage,
-                fmt::format("--format cannot be '{}': see rehost list formats", options.format));
+  if (options.format != kDelta) {
+    require_output_format("--format", options.format);
   }
   if (options.verify && !options.write_manifest) {
     throw Error(ErrorKind::usage, "--verify needs the manifest that --no-manifest forbids");
@@ -345,6 +302,14 @@ void check_combinations(const Options& options) {
                 "--no-manifest and --verify belong to convert");
   }
   check_image_command(options);
+  const bool writes = convert || options.command == Command::commit ||
+                      options.command == Command::rollback ||
+                      options.command == Command::apply_delta || !options.manifest.empty();
+  if (options.events == "-" && (!writes || options.command == Command::verify)) {
+    throw Error(ErrorKind::usage,
+                "--events - goes to stdout, where this command prints its result: name a file or a "
+                "descriptor");
+  }
   const bool looks = options.command == Command::inspect || options.command == Command::check ||
                      options.command == Command::plan || options.command == Command::verify;
   if (options.json && !looks) {
@@ -379,6 +344,9 @@ Options parse_options(const std::vector<std::string>& arguments) {
   words.erase(words.begin());
   options.log_level = text_of(values, "log-level");
   require_one_of(kLogLevels, "--log-level", options.log_level);
+  options.log_file = text_of(values, "log-file");
+  options.log_format = text_of(values, "log-format");
+  require_one_of(kLogFormats, "--log-format", options.log_format);
   if (options.command == Command::list) {
     options.list = words.size() == 1 ? words[0] : "";
     require_one_of(kLists, "the table to list", options.list);
@@ -397,12 +365,17 @@ Options parse_options(const std::vector<std::string>& arguments) {
     options.delta = words.front();
     words.erase(words.begin());
   }
+  if (options.command == Command::run) {
+    take_run(options, values, words);
+    return options;
+  }
+  refuse_run_options(values);
   options.sources = words;
   options.target.nitro_generation = nitro_generation(values);
   options.source_format = text_of(values, "source-format");
-  require_one_of(kSourceFormats, "--source-format", options.source_format);
-  options.target.initramfs = choose(kStrategies, "initramfs", text_of(values, "initramfs"));
-  options.target.network = choose(kNetworkModes, "network", text_of(values, "network"));
+  require_source_format("--source-format", options.source_format);
+  options.target.initramfs = initramfs_choice("--initramfs", text_of(values, "initramfs"));
+  options.target.network = network_choice("--network", text_of(values, "network"));
   options.target.keep = kept_rows(values);
   options.target.default_kernel = text_of(values, "default-kernel");
   if (values.contains("default-kernel") && options.target.default_kernel.empty()) {
@@ -440,6 +413,9 @@ std::string help_text(const std::string& command) {
     if (row.command == Command::convert) {
       out << convert_options() << "\n";
     }
+    if (row.command == Command::run) {
+      out << run_options() << "\n";
+    }
     if (row.command == Command::manifest || row.command == Command::verify) {
       out << image_options() << "\n";
     }
@@ -458,6 +434,7 @@ std::string help_text(const std::string& command) {
   }
   out << "\n"
       << convert_options() << "\n"
+      << run_options() << "\n"
       << image_options() << "\n"
       << common_options() << "\nExit status: see rehost list errors\n";
   return out.str();
@@ -466,7 +443,7 @@ std::string help_text(const std::string& command) {
 std::vector<std::string> option_names() {
   std::vector<std::string> names;
   for (const po::options_description& group :
-       {common_options(), convert_options(), image_options()}) {
+       {common_options(), convert_options(), run_options(), image_options()}) {
     for (const auto& option : group.options()) {
       names.push_back(option->long_name());
     }

@@ -2,10 +2,12 @@
 // them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "converter/core/target.h"
+#include "converter/launch_checks.h"
 
 namespace rehost {
 
@@ -20,11 +22,21 @@ enum class Command {
   manifest,
   verify,
   apply_delta,
+  run,
   list,
   help,
   version
 };
 enum class DriversAction { list, verify, add };
+
+// Of the command run, which takes the rest from a job (converter/job.h).
+struct RunOptions {
+  std::string job;        // a file or "-"
+  std::string job_root;   // empty: its paths may lead anywhere
+  bool validate = false;  // look at the document and at nothing else
+  std::string jobs;       // a directory of jobs
+  int parallel = 0;       // of those; 0: as many as there is memory for
+};
 
 struct Options {
   Command command = Command::help;
@@ -35,8 +47,13 @@ struct Options {
   std::vector<std::string> driver_bundles;  // directories, in the order given
   std::vector<std::string> sources;         // in the machine's own disk order
   std::string source_format = "auto";
-  bool allow_backing = false;                 // images may name files beneath them
-  std::vector<std::string> source_manifests;  // what the sources must hold, one for each; or none
+  std::vector<std::string> source_formats = {};  // one for each source; or none: source_format
+  bool allow_backing = false;                    // images may name files beneath them
+  // What the sources must hold, one for each, empty for those that nobody vouches for; or none.
+  std::vector<std::string> source_manifests;
+  // An earlier run of the same job in place may have written its result already: a source that is
+  // what its result's manifest says is as good as one that is what its own says.
+  bool accept_converted = false;
   bool json = false;
   std::string output;                     // a directory
   std::vector<std::string> output_disks;  // or disks to be overwritten, one for each source
@@ -52,10 +69,15 @@ struct Options {
   std::string appliance;                      // a directory or "stock"
   std::vector<std::string> appliance_places;  // where one may be; no option, run.cc knows
   std::string report;                         // a file; empty: the command's default
-  std::string events;                         // a file or "fd:N"
+  std::string manifest_prefix = "rehost-";    // of manifests beside the report
+  std::string events;                         // a file, "fd:N", or "-" for stdout
+  std::string log_file;                       // empty: stderr
+  std::string log_format = "text";
   std::string log_level = "warning";
   bool quiet = false;
   Target target;
+  std::optional<LaunchRequest> launch;  // of a job: what the result is to be launched as
+  RunOptions run;
 };
 
 // Throws Error(usage) with a sentence that names the option.

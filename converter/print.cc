@@ -33,6 +33,8 @@ std::string_view command_name(Command command) {
       return "verify";
     case Command::apply_delta:
       return "apply-delta";
+    case Command::run:
+      return "run";
     case Command::list:
       return "list";
     case Command::help:

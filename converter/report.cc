@@ -1,6 +1,7 @@
 #include "converter/report.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -124,6 +125,70 @@ Json answers_json(const std::vector<CheckAnswer>& answers) {
   return json;
 }
 
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+Json to_json(const std::optional<FileStamp>& stamp) {
+  return stamp ? Json{{"size", stamp->size}, {"modified", stamp->modified}} : Json();
+}
+
+Json to_json(const ReportedJob& job) {
+  Json json{{"id", job.id},
+            {"mode", job.mode},
+            {"action", job.action},
+            {"digest", job.digest},
+            {"labels", Json::object()}};
+  for (const auto& [name, value] : job.labels) {
+    json["labels"][name] = value;
+  }
+  json["sources"] = Json::array();
+  for (const SourceFile& source : job.sources) {
+    json["sources"].push_back({{"path", source.path}, {"file", to_json(source.stamp)}});
+  }
+  return json;
+}
+
+Json outputs_json(const std::vector<OutputVolume>& outputs) {
+  Json json = Json::array();
+  for (const OutputVolume& o : outputs) {
+    json.push_back({{"path", o.path},
+                    {"size", o.size},
+                    {"bytes_written", o.bytes_written},
+                    {"bytes_changed", o.bytes_changed},
+                    {"manifest", text_or_null(o.manifest)},
+                    {"manifest_root", text_or_null(o.manifest_root)},
+                    {"file", to_json(o.stamp)}});
+  }
+  return json;
+}
+
+// The questions that the result, or the guest as it is, fails.
+Json failed_questions(const Report& report) {
+  Json json = Json::array();
+  const bool after = !report.check_after.empty();
+  if (report.outcome == describe(ErrorKind::verification).name) {
+    for (const CheckAnswer& a : after ? report.check_after : report.check_before) {
+      if (a.required && a.verdict == Verdict::no) {
+        json.push_back(a.question);
+      }
+    }
+  }
+  return json;
+}
+
+Json bytes_json(const Report& report) {
+  uint64_t changed = 0;
+  uint64_t written = 0;
+  for (const OutputVolume& o : report.outputs) {
+    changed += o.bytes_changed;
+    written += o.bytes_written;
+  }
+  return {{"read", report.bytes_read ? Json(*report.bytes_read) : Json()},
+          {"changed", changed},
+          {"written", written}};
+}
+
 }  // namespace
 
 std::string inspection_json(const Report& report) {
@@ -157,31 +222,42 @@ std::string verify_json(const Report& report) {
 
 std::string report_json(const Report& report) {
   Json json = header();
+  const bool running = report.outcome == kRunning;
+  json["versions"] = {{"rehost", REHOST_VERSION},
+                      {"libguestfs", text_or_null(report.libguestfs)},
+                      {"qemu", text_or_null(report.qemu)}};
   json["command"] = report.command;
+  json["job"] = report.job ? to_json(*report.job) : Json();
   json["outcome"] = report.outcome;
-  json["exit_code"] = report.exit_code;
-  json["retryable"] = report.retryable;
-  json["error"] = report.error.empty() ? Json() : Json(report.error);
+  json["exit_code"] = running ? Json() : Json(report.exit_code);
+  json["retryable"] = running || report.retryable;
+  json["error"] = text_or_null(report.error);
+  json["failed_questions"] = failed_questions(report);
+  json["started"] = text_or_null(report.started);
+  json["finished"] = text_or_null(report.finished);
+  json["seconds"] = report.seconds;
   json["inspection"] = report.inspection ? to_json(*report.inspection) : Json();
   json["edits"] = edits_json(report.edits);
   json["warnings"] = warnings_json(report.warnings);
   json["check_before"] = answers_json(report.check_before);
   json["check_after"] = answers_json(report.check_after);
-  json["outputs"] = Json::array();
-  for (const OutputVolume& o : report.outputs) {
-    json["outputs"].push_back(
-        {{"path", o.path},
-         {"size", o.size},
-         {"bytes_written", o.bytes_written},
-         {"bytes_changed", o.bytes_changed},
-         {"manifest", o.manifest.empty() ? Json() : Json(o.manifest)},
-         {"manifest_root", o.manifest_root.empty() ? Json() : Json(o.manifest_root)}});
-  }
+  json["outputs"] = outputs_json(report.outputs);
+  json["bytes"] = bytes_json(report);
   json["phases"] = Json::array();
   for (const auto& [phase, seconds] : report.phases) {
     json["phases"].push_back({{"phase", phase}, {"seconds", seconds}});
   }
   return dump(json);
+}
+
+std::optional<FileStamp> stamp_of(const std::string& path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return std::nullopt;
+  }
+  constexpr int64_t kNanoseconds = 1'000'000'000;
+  return FileStamp{static_cast<uint64_t>(status.st_size),
+                   status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec};
 }
 
 void write_report(const Report& report, const std::string& path) {

@@ -2,6 +2,7 @@
 // report too.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -20,6 +21,14 @@ struct ReportedEdit {
   std::string diff;
 };
 
+// What is known of a file without reading it; a device or an NBD server's disk has none.
+struct FileStamp {
+  uint64_t size = 0;
+  int64_t modified = 0;  // nanoseconds since 1970
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+std::optional<FileStamp> stamp_of(const std::string& path);
+
 struct OutputVolume {
   std::string path;
   uint64_t size = 0;           // virtual size
@@ -27,11 +36,30 @@ struct OutputVolume {
   uint64_t bytes_changed = 0;  // what differs from the source, by the overlay's extents
   std::string manifest = {};   // a file; empty: none was written
   std::string manifest_root = {};  // the hash of its hashes
+  std::optional<FileStamp> stamp = {};
 };
+
+struct SourceFile {
+  std::string path;
+  std::optional<FileStamp> stamp;
+};
+
+// What of the job goes into its report.
+struct ReportedJob {
+  std::string id;
+  std::string mode;
+  std::string digest;
+  std::string action;  // "in-place", "image" or "delta"
+  std::map<std::string, std::string> labels;
+  std::vector<SourceFile> sources;
+};
+
+// Of a report whose run has not ended, or was killed.
+inline constexpr std::string_view kRunning = "running";
 
 struct Report {
   std::string command;
-  std::string outcome = "internal";  // "done" or the name of an error kind
+  std::string outcome = "internal";  // "done", the name of an error kind, or kRunning
   int exit_code = 1;
   bool retryable = false;
   std::string error;  // empty when done
@@ -44,6 +72,13 @@ struct Report {
   std::vector<uint64_t> bad_blocks;  // of verify: those that differ from the manifest
   std::string printed;               // of manifest and verify: what belongs on stdout
   std::vector<std::pair<std::string, double>> phases;  // seconds, in order
+  std::optional<ReportedJob> job;
+  std::string started;  // RFC 3339; empty: unknown
+  std::string finished;
+  double seconds = 0;
+  std::string libguestfs;  // versions; empty: unknown
+  std::string qemu;
+  std::optional<uint64_t> bytes_read;  // by this process and those that it has waited for
 };
 
 // The file formats of reports and --json; every document carries "version": 1.

@@ -52,6 +52,15 @@ void refuse_source(const fs::path& path, const Options& options) {
                   fmt::format("{} is a source: the result must go somewhere else", path.string()));
     }
   }
+  for (const std::string& manifest : options.source_manifests) {
+    if (!manifest.empty() && fs::equivalent(path, manifest, ignored)) {
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("{} is what a source must hold: the manifest of the result would take "
+                      "its place",
+                      path.string()));
+    }
+  }
 }
 
 // A disk that a conversion in place was cut off on: written over, it could never be finished nor
@@ -127,7 +136,8 @@ std::vector<ResultPaths> result_paths(const Options& options) {
       paths.manifest = fs::path(options.output) / (stem + ".manifest");
     } else {
       paths.image = options.in_place ? options.sources[i] : options.output_disks.at(i);
-      paths.manifest = report_path(options).parent_path() / ("rehost-" + stem + ".manifest");
+      paths.manifest =
+          report_path(options).parent_path() / (options.manifest_prefix + stem + ".manifest");
     }
     for (const fs::path& path : {paths.image, paths.manifest}) {
       if (!seen.insert(path).second) {
@@ -150,7 +160,11 @@ void check_results(const Options& options) {
   } else if (!options.in_place) {
     check_disks(options);
   }
-  result_paths(options);
+  for (const ResultPaths& paths : result_paths(options)) {
+    if (!paths.manifest.empty()) {
+      refuse_source(paths.manifest, options);
+    }
+  }
 }
 
 }  // namespace rehost

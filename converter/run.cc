@@ -1,73 +1,31 @@
 #include "converter/run.h"
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
-#include <optional>
 
 #include "converter/appliance.h"
 #include "converter/conversion.h"
 #include "converter/core/error.h"
 #include "converter/drivers_command.h"
-#include "converter/fixes.h"
 #include "converter/image_commands.h"
-#include "converter/json_events.h"
+#include "converter/job_batch.h"
+#include "converter/job_run.h"
+#include "converter/logging.h"
 #include "converter/options.h"
 #include "converter/print.h"
 #include "converter/printable.h"
 #include "converter/report.h"
 #include "converter/result_paths.h"
+#include "converter/session.h"
 #include "converter/signals.h"
-#include "converter/terminal_events.h"
 
 namespace rehost {
 namespace {
-
-// Hands each event on to every listener.
-class Listeners : public EventSink {
- public:
-  void add(std::unique_ptr<EventSink> sink) { sinks_.push_back(std::move(sink)); }
-  void on(const Event& event) override {
-    for (const std::unique_ptr<EventSink>& sink : sinks_) {
-      sink->on(event);
-    }
-  }
-
- private:
-  std::vector<std::unique_ptr<EventSink>> sinks_;
-};
-
-void set_up_logging(const std::string& level) {
-  spdlog::set_default_logger(spdlog::stderr_logger_st("rehost"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
-  spdlog::set_level(spdlog::level::from_str(level));
-}
-
-void add_listeners(Listeners& listeners, const Options& options) {
-  if (!options.quiet) {
-    const bool terminal = isatty(STDERR_FILENO) == 1;
-    listeners.add(std::make_unique<TerminalEvents>(
-        stderr, terminal ? TerminalStyle::bar : TerminalStyle::lines));
-  }
-  if (!options.events.empty()) {
-    listeners.add(std::make_unique<JsonEvents>(options.events));
-  }
-}
-
-void conclude(Report& report, ErrorKind kind, const std::string& sentence) {
-  const ErrorKindRow& row = describe(kind);
-  report.outcome = row.name;
-  report.exit_code = row.exit_code;
-  report.retryable = row.retryable;
-  report.error = sentence;
-}
 
 void leave_report(Report& report, const Options& options, EventSink& events) {
   const std::string path = report_path(options).string();
@@ -127,7 +85,7 @@ void print_result(const Report& report, const Options& options) {
 void refuse_sources_as_outputs(const Options& options) {
   for (const std::string& source : options.sources) {
     for (const std::string& output :
-         {options.report, options.events,
+         {options.report, options.events, options.log_file,
           options.command == Command::manifest ? options.manifest : std::string()}) {
       std::error_code ignored;
       if (!output.empty() && std::filesystem::equivalent(source, output, ignored)) {
@@ -160,37 +118,25 @@ int run_on_disks(const Options& options) {
   refuse_sources_as_outputs(options);
   Report report;
   report.command = command_name(options.command);
-  const SignalWatch signals;
-  Listeners listeners;
-  add_listeners(listeners, options);
-  try {
+  Stopwatch stopwatch(report);
+  SignalWatch signals;
+  Listeners listeners(options);
+  conclude(report, [&] {
     if (is_image_command(options.command)) {
       run_image_command(options, listeners, signals.token(), report);
     } else {
       run_conversion(options, listeners, signals.token(), report);
     }
-    report.outcome = "done";
-    report.exit_code = 0;
-  } catch (const Error& error) {
-    conclude(report, error.kind(), error.what());
-  } catch (const std::bad_alloc&) {
-    conclude(report, ErrorKind::environment, "out of memory: give the worker more");
-  } catch (const std::exception& error) {
-    conclude(report, ErrorKind::internal,
-             fmt::format("{} (this is a bug in rehost)", error.what()));
-  }
+  });
+  stopwatch.stop();
   leave_report(report, options, listeners);
   try {
     print_result(report, options);
   } catch (const Error& error) {
     conclude(report, error.kind(), error.what());
   }
-  listeners.on(Finished{report.outcome, report.exit_code,
-                        report.exit_code == 0 ? last_sentence(report, options) : report.error});
-  if (options.quiet && report.exit_code != 0) {
-    std::fputs(printable(fmt::format("rehost: {}: {}\n", report.outcome, report.error)).c_str(),
-               stderr);
-  }
+  complain(report, options);
+  listeners.on(finished(report, last_sentence(report, options)));
   return report.exit_code;
 }
 
@@ -200,7 +146,7 @@ int run_rehost(const std::vector<std::string>& arguments) {
   try {
     Options options = parse_options(arguments);
     look_for_appliances(options);
-    set_up_logging(options.log_level);
+    set_up_logging(options);
     switch (options.command) {
       case Command::help:
         std::fputs(help_text(options.help_for).c_str(), stdout);
@@ -213,6 +159,8 @@ int run_rehost(const std::vector<std::string>& arguments) {
         return 0;
       case Command::drivers:
         return run_drivers(options);
+      case Command::run:
+        return options.run.jobs.empty() ? run_job(options) : run_jobs(options);
       default:
         return run_on_disks(options);
     }

@@ -20,6 +20,8 @@ namespace {
 // inherited by qemu, which libguestfs ends with just that signal.
 int wake_up_pipe[2] = {-1, -1};  // NOLINT(readability-identifier-naming)
 
+constexpr int kStop = 255;  // no signal has this number
+
 void tell_thread(int number) {
   const auto byte = static_cast<unsigned char>(number);
   [[maybe_unused]] const ssize_t written = write(wake_up_pipe[1], &byte, 1);
@@ -78,6 +80,10 @@ SignalWatch::~SignalWatch() {
   close(wake_up_pipe[1]);
 }
 
+void SignalWatch::stop() {
+  tell_thread(kStop);
+}
+
 // The byte that the handler wrote; nullopt after `milliseconds` without one (-1: waits).
 std::optional<unsigned char> SignalWatch::next_signal(int milliseconds) {
   while (true) {
@@ -106,7 +112,7 @@ void SignalWatch::wait() {
     if (number == 0) {
       return;
     }
-    if (number && stop_.stop_requested()) {
+    if (number && *number != kStop && stop_.stop_requested()) {
       _exit(128 + *number);
     }
     stop_.request_stop();

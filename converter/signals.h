@@ -17,6 +17,8 @@ class SignalWatch {
   SignalWatch& operator=(const SignalWatch&) = delete;
 
   std::stop_token token() const { return stop_.get_token(); }
+  // What a first signal does, for other reasons to stop.
+  void stop();
 
  private:
   void wait();

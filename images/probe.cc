@@ -176,7 +176,8 @@ bool is_same_disk(const std::string& one, const std::string& other) {
 }  // namespace
 
 std::vector<Volume> probe_volumes(const std::vector<std::string>& paths,
-                                  const ProbeOptions& options) {
+                                  const ProbeOptions& options,
+                                  const std::vector<std::string>& formats) {
   for (size_t i = 0; i < paths.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       if (is_same_disk(paths[k], paths[i])) {
@@ -188,8 +189,10 @@ std::vector<Volume> probe_volumes(const std::vector<std::string>& paths,
   }
   std::vector<Volume> volumes;
   volumes.reserve(paths.size());
-  for (const std::string& path : paths) {
-    volumes.push_back(probe_volume(fmt::format("disk{}", volumes.size()), path, options));
+  for (size_t i = 0; i < paths.size(); ++i) {
+    ProbeOptions one = options;
+    one.format = formats.empty() ? options.format : formats.at(i);
+    volumes.push_back(probe_volume(fmt::format("disk{}", i), paths[i], one));
   }
   return volumes;
 }

@@ -27,8 +27,10 @@ Volume probe_volume(const std::string& id, const std::string& path,
                     const ProbeOptions& options = {});
 
 // All disks of one machine: ids "disk0", "disk1", ...; the same disk given twice is a usage error.
+// `formats` has one for each, or none: options.format.
 std::vector<Volume> probe_volumes(const std::vector<std::string>& paths,
-                                  const ProbeOptions& options = {});
+                                  const ProbeOptions& options = {},
+                                  const std::vector<std::string>& formats = {});
 
 // Reads the volume itself, never writing. Foreign formats start a qemu-nbd that ends with the
 // source.

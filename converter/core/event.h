@@ -9,6 +9,10 @@
 
 namespace rehost {
 
+// The first event of a job; other commands have none.
+struct Started {
+  std::string mode;  // "test" or "cutover"
+};
 struct PhaseStarted {
   std::string phase;
 };
@@ -22,6 +26,11 @@ struct Progress {
   uint64_t done = 0;
   uint64_t total = 0;
 };
+// The running phase has said nothing for a while, and is at work all the same.
+struct Heartbeat {
+  std::string phase;
+  double seconds = 0;  // since it began
+};
 struct EditApplied {
   std::string fix;
   std::string summary;
@@ -34,10 +43,11 @@ struct Finished {
   std::string outcome;  // "done", or the name of the error kind
   int exit_code = 0;
   std::string sentence;
+  bool retryable = false;
 };
 
-using Event =
-    std::variant<PhaseStarted, PhaseFinished, Progress, EditApplied, WarningRaised, Finished>;
+using Event = std::variant<Started, PhaseStarted, PhaseFinished, Progress, Heartbeat, EditApplied,
+                           WarningRaised, Finished>;
 
 class EventSink {
  public:

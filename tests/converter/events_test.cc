@@ -1,5 +1,8 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -36,6 +39,77 @@ TEST(JsonEvents, AreOneObjectALineWithNumbers) {
 
 TEST(JsonEvents, BytesThatAreNoUtf8DoNotStopIt) {
   EXPECT_TRUE(nlohmann::json::accept(event_json(PhaseStarted{"\xff\xfe"}, 0, "now")));
+}
+
+std::vector<nlohmann::json> written(const std::vector<Event>& all, bool of_a_job) {
+  const std::string path = testing::TempDir() + "/events-written.jsonl";
+  {
+    JsonEvents events(path);
+    if (of_a_job) {
+      events.set_subject({"web01", {{"project", "blue"}}});
+    }
+    for (const Event& event : all) {
+      events.on(event);
+    }
+  }
+  std::ifstream in(path);
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(in, line);) {
+    lines.push_back(nlohmann::json::parse(line));
+  }
+  return lines;
+}
+
+TEST(JsonEvents, NameTheJobAndWhatMgnCallsItsEnds) {
+  auto lines = written({Started{"test"}, Finished{"done", 0, "converted"}}, true);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0]["job"], "web01");
+  EXPECT_EQ(lines[0]["labels"]["project"], "blue");
+  EXPECT_EQ(lines[0]["mgn_event"], "CONVERSION_START");
+  EXPECT_EQ(lines[1]["mgn_event"], "CONVERSION_END");
+  lines = written({Finished{"image-io", 7, "gone", true}}, true);
+  EXPECT_EQ(lines[0]["mgn_event"], "CONVERSION_FAIL");
+  EXPECT_EQ(lines[0]["retryable"], true);
+  EXPECT_FALSE(written({Finished{"done", 0, "converted"}}, false)[0].contains("mgn_event"));
+}
+
+TEST(JsonEvents, ProgressNeverGoesBackWithinAPhase) {
+  const auto lines =
+      written({PhaseStarted{"image"}, Progress{"image", 10, 10}, Progress{"image", 5, 5},
+               PhaseStarted{"verify"}, Progress{"verify", 5, 5}, Progress{"verify", 0, 0}},
+              false);
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[1]["done"], 10);
+  EXPECT_EQ(lines[1]["fraction"], 1.0);
+  EXPECT_EQ(lines[3]["done"], 5);
+}
+
+TEST(JsonEvents, NothingFollowsTheLast) {
+  const auto lines = written({Finished{"done", 0, ""}, PhaseStarted{"late"}, Finished{}}, false);
+  EXPECT_EQ(lines.size(), 1U);
+}
+
+TEST(JsonEvents, AReaderWithoutRoomSeesAGapAndNoHalfLines) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  ASSERT_GE(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+  const std::string filler(4096, 'x');
+  ASSERT_EQ(write(ends[1], filler.data(), filler.size()), 4096);
+  {
+    JsonEvents events("fd:" + std::to_string(ends[1]));
+    events.on(PhaseStarted{"open"});  // no room, after some patience
+    std::string drained(4096, ' ');
+    ASSERT_EQ(read(ends[0], drained.data(), drained.size()), 4096);
+    events.on(PhaseStarted{"launch"});
+  }
+  close(ends[1]);
+  std::string line(4096, ' ');
+  const ssize_t size = read(ends[0], line.data(), line.size());
+  close(ends[0]);
+  ASSERT_GT(size, 0);
+  const auto json = nlohmann::json::parse(line.substr(0, static_cast<size_t>(size)));
+  EXPECT_EQ(json["phase"], "launch");
+  EXPECT_EQ(json["sequence"], 1);
 }
 
 TEST(JsonEvents, RefuseADescriptorThatIsNotOpen) {
