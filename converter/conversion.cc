@@ -269,13 +269,22 @@ void require_unchanged(const std::vector<Overlay>& overlays) {
   }
 }
 
-// Images and manifests, which get their names together at the end.
+std::vector<fs::path> manifest_paths(const Options& options) {
+  std::vector<fs::path> paths;
+  for (const ResultPaths& result : result_paths(options)) {
+    paths.push_back(result.manifest);
+  }
+  return paths;
+}
+
+// Images and manifests, which get their names together at the end. Not so in place: there is
+// nothing more to wait for.
 std::vector<BlockManifest> write_images(const std::vector<Overlay>& overlays,
-                                        std::vector<BlockManifest> manifests, Results results,
+                                        std::vector<BlockManifest> manifests, Results& results,
                                         const Options& options, EventSink& events,
-                                        const std::stop_token& stop, Report& report) {
+                                        const std::stop_token& stop,
+                                        std::vector<OutputVolume>& outputs) {
   require_unchanged(overlays);
-  std::vector<OutputVolume> outputs;
   if (options.format == "delta") {
     write_deltas(overlays, options, results, events, stop, outputs);
   } else if (!options.in_place) {
@@ -286,16 +295,8 @@ std::vector<BlockManifest> write_images(const std::vector<Overlay>& overlays,
     write_manifests(manifests, options, *results.names);
   }
   if (options.in_place) {
-    write_in_place(overlays, events, stop, outputs);
+    write_in_place(overlays, manifest_paths(options), *results.names, events, stop, outputs);
   }
-  if (options.write_manifest) {
-    mention_manifests(manifests, options, outputs);
-  }
-  if (options.in_place) {
-    report.outputs = outputs;  // they are what they are, whatever becomes of the manifests
-  }
-  results.names->publish();
-  report.outputs = std::move(outputs);
   return manifests;
 }
 
@@ -306,15 +307,24 @@ void write_results(OpenDisks& disks, const Options& options, EventSink& events,
     const Phase phase("manifest", events, report, stop);
     manifests = hash_results(disks.overlays, events, stop);
   }
+  std::vector<OutputVolume> outputs;
   {
     const Phase phase("image", events, report, stop);
-    manifests = write_images(disks.overlays, std::move(manifests), std::move(disks.results),
-                             options, events, stop, report);
+    manifests = write_images(disks.overlays, std::move(manifests), disks.results, options, events,
+                             stop, outputs);
+  }
+  if (options.output.empty()) {
+    report.outputs = outputs;  // these disks are what they are, whatever comes
   }
   if (options.verify) {
     const Phase phase("verify", events, report, {});
     verify_results(disks.overlays, manifests, options, events, stop);
   }
+  disks.results.names->publish();
+  if (options.write_manifest) {
+    mention_manifests(manifests, options, outputs);
+  }
+  report.outputs = std::move(outputs);
 }
 
 void convert(OpenDisks& disks, const ConversionPlan& plan, const Options& options,
@@ -366,7 +376,8 @@ bool deal_with_interrupted(const OpenDisks& disks, const Options& options, Event
   }
   const Phase phase("recover", events, report, stop);
   recover(disks.volumes, journal,
-          options.command == Command::rollback ? Recovery::undo : Recovery::finish, events, report);
+          options.command == Command::rollback ? Recovery::undo : Recovery::finish, events, stop,
+          report);
   if (!recovery) {
     report.outputs.clear();
   }

@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <optional>
 
 #include "converter/core/error.h"
+#include "images/block_manifest.h"
 #include "images/commit.h"
+#include "images/copier.h"
 #include "images/delta.h"
+#include "images/journal.h"
+#include "images/marks.h"
 #include "images/probe.h"
 
 namespace rehost {
@@ -48,45 +52,103 @@ std::string names_of(const std::vector<Volume>& volumes) {
   return names;
 }
 
+void require_about(const JournalReader& journal, const fs::path& path,
+                   const std::vector<Volume>& volumes, const Mark& mark) {
+  if (journal.is_about(volumes)) {
+    return;
+  }
+  throw Error(
+      ErrorKind::plan_conflict,
+      fmt::format("a conversion in place was interrupted, and {0} says so: finish it with rehost "
+                  "commit{1} or undo it with rehost rollback{1} (its journal is {2}; give its "
+                  "disks, all of them and in that order, under the names they have now)",
+                  mark.place.string(), names_of(journal.volumes()), path.string()));
+}
+
+// The manifests that the interrupted conversion owed. What cannot be written where it wanted them
+// is no reason to keep the disks waiting.
+void write_owed_manifests(const JournalReader& journal, const std::vector<Volume>& volumes,
+                          EventSink& events, const std::stop_token& stop,
+                          std::vector<OutputVolume>& outputs) {
+  for (size_t i = 0; i < volumes.size(); ++i) {
+    const fs::path& path = journal.manifests()[i];
+    if (path.empty()) {
+      continue;
+    }
+    Volume volume = volumes[i];
+    volume.format = journal.volumes()[i].format;
+    try {
+      CopyOptions copy;
+      copy.on_progress = progress_of("manifest", events);
+      copy.stop = stop;
+      const BlockManifest manifest = hash_image(*open_volume(volume), copy);
+      write_manifest(path, manifest);
+      outputs[i].manifest = path.string();
+      outputs[i].manifest_root = to_hex(manifest.root());
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::cancelled) {
+        throw;  // the journal stays: whoever comes next writes them
+      }
+      events.on(WarningRaised{
+          {"manifest-not-written", volume.path,
+           fmt::format("{} is complete, and its manifest is missing: {}; make it with rehost "
+                       "manifest {} --manifest FILE",
+                       volume.path, error.what(), volume.path)}});
+    }
+  }
+}
+
 }  // namespace
 
 fs::path left_behind_journal(const std::vector<Volume>& volumes) {
+  std::optional<Mark> found;
+  std::optional<Mark> lost;
   for (const Volume& volume : volumes) {
-    fs::path journal = default_journal_path(volume);
-    std::error_code ignored;
-    if (!fs::exists(journal, ignored)) {
+    const std::optional<Mark> mark = mark_of(volume);
+    if (!mark) {
       continue;
     }
-    journal = fs::canonical(journal);  // a mark leads to it
-    const std::vector<Volume> theirs = volumes_of_journal(journal);
-    const auto same_disk = [](const Volume& a, const Volume& b) {
-      std::error_code error;
-      return fs::equivalent(a.path, b.path, error);
-    };
-    if (!std::equal(volumes.begin(), volumes.end(), theirs.begin(), theirs.end(), same_disk)) {
-      throw Error(
-          ErrorKind::plan_conflict,
-          fmt::format(
-              "a conversion in place was interrupted, and {0} is one of its disks: finish it with "
-              "rehost commit{1} or undo it with rehost rollback{1} (its journal is {2})",
-              volume.path, names_of(theirs), journal.string()));
+    if (!mark->leads_to_journal) {
+      lost = mark;
+      continue;
     }
-    return journal;
+    require_about(JournalReader(mark->journal), mark->journal, volumes, *mark);
+    if (found && found->journal != mark->journal) {
+      throw Error(ErrorKind::plan_conflict,
+                  fmt::format("{} and {} lead to two journals: {} and {}; remove the one that is a "
+                              "copy of the other",
+                              found->place.string(), mark->place.string(), found->journal.string(),
+                              mark->journal.string()));
+    }
+    found = mark;
   }
-  return {};
+  if (!found && lost) {
+    throw Error(ErrorKind::plan_conflict,
+                fmt::format("a conversion in place was interrupted, and {} says so, but {}",
+                            lost->place.string(), describe_lost_journal(*lost)));
+  }
+  return found ? found->journal : fs::path();
 }
 
 void recover(const std::vector<Volume>& volumes, const fs::path& journal, Recovery recovery,
-             EventSink& events, Report& report) {
+             EventSink& events, const std::stop_token& stop, Report& report) {
   CommitOptions commit = commit_options(volumes, events);
   commit.journal = journal;
-  const CommitResult result =
-      recovery == Recovery::undo ? roll_back_commit(commit) : finish_commit(commit);
-  report_written(volumes, result, report.outputs);
+  commit.disks = volumes;
+  report_written(volumes, {}, report.outputs);
+  if (recovery == Recovery::undo) {
+    report_written(volumes, roll_back_commit(commit), report.outputs);
+    return;
+  }
+  commit.when_written = [&] {
+    write_owed_manifests(JournalReader(journal), volumes, events, stop, report.outputs);
+  };
+  report_written(volumes, finish_commit(commit), report.outputs);
 }
 
-void write_in_place(const std::vector<Overlay>& overlays, EventSink& events,
-                    const std::stop_token& stop, std::vector<OutputVolume>& outputs) {
+void write_in_place(const std::vector<Overlay>& overlays, const std::vector<fs::path>& manifests,
+                    FileGroup& names, EventSink& events, const std::stop_token& stop,
+                    std::vector<OutputVolume>& outputs) {
   std::vector<const Overlay*> pointers;
   std::vector<Volume> volumes;
   for (const Overlay& overlay : overlays) {
@@ -97,6 +159,10 @@ void write_in_place(const std::vector<Overlay>& overlays, EventSink& events,
   }
   CommitOptions commit = commit_options(volumes, events);
   commit.stop = stop;
+  for (const fs::path& manifest : manifests) {
+    commit.manifests.push_back(manifest.empty() ? manifest : fs::absolute(manifest));
+  }
+  commit.when_written = [&names] { names.publish(); };
   report_written(volumes, commit_in_place(pointers, commit), outputs);
 }
 

@@ -161,23 +161,14 @@ void verify_results(const std::vector<Overlay>& overlays,
   const std::vector<ResultPaths> paths = result_paths(options);
   Sources results;
   for (size_t i = 0; i < overlays.size(); ++i) {
-    forget_cached(paths[i].image);
-    results.push_back(open_result(overlays[i], paths[i].image, options));
+    const fs::path image =
+        options.output.empty() ? paths[i].image : partial_path_of(paths[i].image);
+    forget_cached(image);
+    results.push_back(open_result(overlays[i], image, options));
   }
   const std::vector<BlockManifest> found = hash_all("verify", results, events, stop);
   for (size_t i = 0; i < found.size(); ++i) {
-    try {
-      require_same(found[i], manifests[i], paths[i].image);
-    } catch (const Error&) {
-      std::error_code ignored;
-      if (!options.output.empty()) {
-        for (const ResultPaths& result : paths) {
-          fs::remove(result.image, ignored);
-          fs::remove(result.manifest, ignored);
-        }
-      }
-      throw;
-    }
+    require_same(found[i], manifests[i], paths[i].image);
   }
 }
 

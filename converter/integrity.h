@@ -31,8 +31,8 @@ void mention_manifests(const std::vector<BlockManifest>& manifests, const Option
                        std::vector<OutputVolume>& outputs);
 
 // Reads what has been written, from the disk and not from memory where the kernel allows, and
-// compares. Throws Error(image_io) for a result that differs; a copy in a directory then loses its
-// final name.
+// compares. Copies in a directory have their partial names still: one that differs or cannot be
+// read, Error(image_io), never gets another.
 void verify_results(const std::vector<Overlay>& overlays,
                     const std::vector<BlockManifest>& manifests, const Options& options,
                     EventSink& events, const std::stop_token& stop);

@@ -6,11 +6,12 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <set>
 
 #include "converter/core/error.h"
-#include "images/commit.h"
 #include "images/formats.h"
+#include "images/marks.h"
 #include "images/nbd.h"
 #include "images/posix_file.h"
 
@@ -66,14 +67,13 @@ void refuse_source(const fs::path& path, const Options& options) {
 // A disk that a conversion in place was cut off on: written over, it could never be finished nor
 // undone.
 void refuse_half_written(const std::string& disk) {
-  const fs::path journal = default_journal_path({"target", disk, "raw", 0});
-  std::error_code ignored;
-  if (fs::exists(fs::symlink_status(journal, ignored))) {
+  const std::optional<Mark> mark = mark_of({"target", disk, "raw", 0});
+  if (mark) {
     throw Error(ErrorKind::plan_conflict,
                 fmt::format("{0} is to be written over, but a conversion in place of it was "
                             "interrupted: finish it with rehost commit {0} or undo it with rehost "
                             "rollback {0}, or remove {1} if the disk is not needed any more",
-                            disk, journal.string()));
+                            disk, mark->place.string()));
   }
 }
 

@@ -82,12 +82,27 @@ void require_known_bytes(const Volume& volume, const JournalEntry& entry,
 
 enum class Direction { forward, back };
 
+bool is_link(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
+}
+
 // The volumes of a journal, open for writing.
 class Replay {
  public:
-  explicit Replay(const CommitOptions& options) : options_(options), journal_(options.journal) {
-    volumes_.reserve(journal_.volumes().size());
-    for (const Volume& volume : journal_.volumes()) {
+  explicit Replay(const CommitOptions& options)
+      : options_(options), journal_(options.journal), disks_(journal_.volumes()) {
+    if (!options.disks.empty()) {
+      if (!journal_.is_about(options.disks)) {
+        throw Error(ErrorKind::plan_conflict, fmt::format("the journal {} is not about these disks",
+                                                          options.journal.native()));
+      }
+      for (size_t i = 0; i < disks_.size(); ++i) {
+        disks_[i].path = options.disks[i].path;
+      }
+    }
+    volumes_.reserve(disks_.size());
+    for (const Volume& volume : disks_) {
       volumes_.push_back(options.open_writer(volume));
       if (volumes_.back()->size() != volume.size) {
         throw Error(
@@ -107,12 +122,34 @@ class Replay {
       const std::vector<std::byte> after = journal_.after(entry);
       const auto bytes = std::span(now).first(entry.length);
       volumes_[entry.volume]->read_back(entry.offset, bytes);
-      require_known_bytes(journal_.volumes()[entry.volume], entry, bytes, before, after);
+      require_known_bytes(disks_[entry.volume], entry, bytes, before, after);
       if (!same_bytes(bytes, direction == Direction::forward ? after : before)) {
         to_write_.push_back(i);
         total_ += entry.length;
       }
     }
+  }
+
+  void put_marks() const { rehost::put_marks(options_.journal, options_.marks, disks_); }
+
+  // The given ones, and those that lie where the volumes were or should be: these are known by
+  // where they lead.
+  void remove_marks() const {
+    std::vector<std::filesystem::path> links = options_.marks;
+    for (size_t i = 1; i < disks_.size(); ++i) {
+      for (const std::filesystem::path& path :
+           {std::filesystem::path(journal_.volumes()[i].path), journal_.beside_journal(i)}) {
+        if (path.empty()) {
+          continue;
+        }
+        std::error_code ignored;
+        const std::filesystem::path link = default_journal_path({"", path, "", 0});
+        if (is_link(link) && std::filesystem::equivalent(link, options_.journal, ignored)) {
+          links.push_back(link);
+        }
+      }
+    }
+    rehost::remove_marks(links, disks_);
   }
 
   CommitResult write(Direction direction) {
@@ -133,27 +170,40 @@ class Replay {
     for (const auto& volume : volumes_) {
       volume->sync();
     }
+    volumes_.clear();  // an image of qemu's is closed in good order while there is a journal
     return result;
   }
 
  private:
   const CommitOptions& options_;
   JournalReader journal_;
+  std::vector<Volume> disks_;  // the journal's, where they are now
   std::vector<std::unique_ptr<VolumeWriter>> volumes_;
   std::vector<size_t> to_write_;
   uint64_t total_ = 0;
 };
 
-// Its absence says that the volumes are whole: it goes last, but for the marks that lead to it.
-void remove_journal(const CommitOptions& options) {
-  if (::unlink(options.journal.c_str()) != 0) {
-    const int error_number = errno;
-    throw_io_error("remove the journal", options.journal.native(), error_number);
+// Everything is written and synced: the marks go, and then the journal.
+void conclude(const CommitOptions& options, const Replay& replay, Direction direction) {
+  try {
+    if (direction == Direction::forward && options.when_written) {
+      options.when_written();
+    }
+    replay.remove_marks();
+    if (::unlink(options.journal.c_str()) != 0) {
+      const int error_number = errno;
+      throw_io_error("remove the journal", options.journal.native(), error_number);
+    }
+  } catch (const Error& error) {
+    throw Error(error.kind(),
+                fmt::format("{}; the disks themselves are {}: when that is mended, run rehost {} "
+                            "to be done with the journal {}",
+                            error.what(),
+                            direction == Direction::forward ? "complete" : "as they were before",
+                            direction == Direction::forward ? "commit" : "rollback",
+                            options.journal.native()));
   }
   sync_directory(options.journal.parent_path());
-  for (const std::filesystem::path& mark : options.marks) {
-    ::unlink(mark.c_str());
-  }
 }
 
 [[noreturn]] void throw_half_written(const CommitOptions& options, const Error& error) {
@@ -163,31 +213,39 @@ void remove_journal(const CommitOptions& options) {
                           error.what(), options.journal.native()));
 }
 
-// Of a commit that has written nothing.
-void discard_journal(const CommitOptions& options) noexcept {
-  ::unlink(options.journal.c_str());
-  for (const std::filesystem::path& mark : options.marks) {
-    ::unlink(mark.c_str());
+// Of a commit that has written nothing, and failed.
+[[noreturn]] void discard_journal(const CommitOptions& options, const Error& error) {
+  try {
+    remove_marks(options.marks, options.disks);
+    if (::unlink(options.journal.c_str()) != 0) {
+      const int error_number = errno;
+      throw_io_error("remove the journal", options.journal.native(), error_number);
+    }
+  } catch (const Error& second) {
+    throw Error(error.kind(),
+                fmt::format("{}; nothing was written, but {}: when that is mended, run rehost "
+                            "rollback to be done with the journal {}",
+                            error.what(), second.what(), options.journal.native()));
   }
+  throw Error(error);
 }
 
 CommitResult replay_journal(const CommitOptions& options, Direction direction) {
+  Replay replay(options);
+  replay.look(direction);
+  replay.put_marks();
   CommitResult result;
-  {
-    Replay replay(options);
-    replay.look(direction);
-    try {
-      result = replay.write(direction);
-    } catch (const Error& error) {
-      throw_half_written(options, error);
-    }
+  try {
+    result = replay.write(direction);
+  } catch (const Error& error) {
+    throw_half_written(options, error);
   }
-  remove_journal(options);
+  conclude(options, replay, direction);
   return result;
 }
 
 // A disk that refuses a write in the middle need not leave a half written machine behind.
-void undo(const CommitOptions& options, const Error& error) {
+[[noreturn]] void undo(const CommitOptions& options, const Error& error) {
   try {
     CommitOptions silent = options;
     silent.on_progress = {};
@@ -205,9 +263,10 @@ CommitResult write_or_undo(const CommitOptions& options) {
   try {
     replay.emplace(options);
     replay->look(Direction::forward);
-  } catch (const Error&) {
-    discard_journal(options);
-    throw;
+    replay->put_marks();
+  } catch (const Error& error) {
+    replay.reset();
+    discard_journal(options, error);
   }
   CommitResult result;
   try {
@@ -216,28 +275,32 @@ CommitResult write_or_undo(const CommitOptions& options) {
     replay.reset();
     undo(options, error);
   }
-  replay.reset();
-  remove_journal(options);
+  conclude(options, *replay, Direction::forward);
   return result;
 }
 
-bool is_link(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
+void require_no_mark(const std::optional<Mark>& mark) {
+  if (!mark) {
+    return;
+  }
+  throw Error(ErrorKind::plan_conflict,
+              mark->leads_to_journal
+                  ? fmt::format("an earlier conversion of this disk was cut off while it was "
+                                "written: finish it with rehost commit or undo it with rehost "
+                                "rollback (its journal is {})",
+                                mark->journal.native())
+                  : fmt::format("{} says that an earlier conversion of this disk was cut off while "
+                                "it was written, and {}",
+                                mark->place.native(), describe_lost_journal(*mark)));
 }
 
-void require_no_journal(const std::filesystem::path& journal) {
-  std::error_code ignored;
-  if (std::filesystem::exists(journal, ignored)) {
-    throw Error(
-        ErrorKind::plan_conflict,
-        fmt::format(
-            "an earlier conversion of this disk was cut off while it was written: "
-            "finish it with rehost commit or undo it with rehost rollback (its journal is {})",
-            journal.native()));
+void require_no_marks(const std::vector<CommitInput>& inputs, const CommitOptions& options) {
+  require_no_mark(mark_at(options.journal));
+  for (const std::filesystem::path& place : options.marks) {
+    require_no_mark(mark_at(place));
   }
-  if (is_link(journal)) {
-    std::filesystem::remove(journal, ignored);  // a mark whose journal is gone
+  for (const CommitInput& input : inputs) {
+    require_no_mark(mark_of(input.volume));
   }
 }
 
@@ -249,46 +312,7 @@ void make_directory_of(const std::filesystem::path& path) {
   }
 }
 
-void make_marks(const CommitOptions& options) {
-  for (const std::filesystem::path& mark : options.marks) {
-    make_directory_of(mark);
-    if (::symlink(options.journal.c_str(), mark.c_str()) != 0) {
-      const int error_number = errno;
-      throw_io_error("make the mark", mark.native(), error_number);
-    }
-    sync_directory(mark.parent_path());
-  }
-}
-
 }  // namespace
-
-std::filesystem::path lasting_path(const std::filesystem::path& disk,
-                                   const std::filesystem::path& links) {
-  std::error_code ignored;
-  const std::filesystem::path real = std::filesystem::canonical(disk, ignored);
-  if (ignored) {
-    return std::filesystem::absolute(disk);
-  }
-  std::filesystem::path first;
-  for (const auto& link : std::filesystem::directory_iterator(links, ignored)) {
-    std::error_code dangling;
-    if (std::filesystem::canonical(link.path(), dangling) == real &&
-        (first.empty() || link.path() < first)) {
-      first = link.path();
-    }
-  }
-  return first.empty() ? real : first;
-}
-
-std::filesystem::path default_journal_path(const Volume& volume) {
-  const std::filesystem::path path = lasting_path(volume.path);
-  std::error_code ignored;
-  if (std::filesystem::is_block_file(path, ignored)) {
-    return std::filesystem::path("/var/lib/rehost") /
-           (path.filename().native() + ".rehost-journal");
-  }
-  return path.native() + ".rehost-journal";
-}
 
 CommitResult commit_in_place(const std::vector<const Overlay*>& overlays,
                              const CommitOptions& options) {
@@ -304,39 +328,32 @@ CommitResult commit_in_place(const std::vector<const Overlay*>& overlays,
 }
 
 CommitResult commit_inputs(const std::vector<CommitInput>& inputs, const CommitOptions& options) {
-  require_no_journal(options.journal);
-  for (const std::filesystem::path& mark : options.marks) {
-    require_no_journal(mark);
-  }
+  require_no_marks(inputs, options);
+  CommitOptions ours = options;
+  ours.disks.clear();
   std::vector<Volume> volumes;
   volumes.reserve(inputs.size());
   for (const CommitInput& input : inputs) {
+    ours.disks.push_back(input.volume);
     volumes.push_back(input.volume);
     volumes.back().path = lasting_path(input.volume.path).native();
   }
   make_directory_of(options.journal);
-  JournalWriter journal(options.journal, volumes);
+  JournalWriter journal(options.journal, volumes, options.manifests);
+  std::vector<std::unique_ptr<TakenRoom>> room;  // until all is written
   for (size_t i = 0; i < inputs.size(); ++i) {
     const std::unique_ptr<VolumeWriter> volume = options.open_writer(inputs[i].volume);
     journal_differences(inputs[i], i, *volume, journal, options.stop);
+    room.push_back(volume->keep_room());
   }
   if (journal.entries() == 0) {
+    if (options.when_written) {
+      options.when_written();
+    }
     return {};
   }
-  try {
-    make_marks(options);
-    journal.finish();
-  } catch (const Error&) {
-    for (const std::filesystem::path& mark : options.marks) {
-      ::unlink(mark.c_str());
-    }
-    throw;
-  }
-  return write_or_undo(options);
-}
-
-std::vector<Volume> volumes_of_journal(const std::filesystem::path& journal) {
-  return JournalReader(journal).volumes();
+  journal.finish();
+  return write_or_undo(ours);
 }
 
 CommitResult finish_commit(const CommitOptions& options) {

@@ -58,10 +58,14 @@ EncodedPiece ImageSink::encode(uint64_t /*offset*/, std::span<const std::byte> /
   return {};
 }
 
+std::filesystem::path partial_path_of(const std::filesystem::path& final_path) {
+  return final_path.native() + ".partial";
+}
+
 PartialFile::PartialFile(std::filesystem::path final_path, Existing existing, FileGroup* together,
                          unsigned mode)
     : final_path_(std::move(final_path)),
-      partial_path_(final_path_.native() + ".partial"),
+      partial_path_(partial_path_of(final_path_)),
       existing_(existing),
       together_(together) {
   const std::filesystem::path directory = directory_of(final_path_);
@@ -101,7 +105,7 @@ PartialFile::PartialFile(std::filesystem::path final_path, Existing existing, Fi
 
 // After a move there is no file, and nothing to remove.
 PartialFile::~PartialFile() {
-  if (file_ && (!named_ || exchanged_)) {
+  if (file_ && (!named_ || exchanged_) && !stranded_) {
     ::unlink(partial_path_.c_str());
   }
 }
@@ -123,7 +127,7 @@ void PartialFile::rename_to_final() {
   const auto no_such_flag = [] { return errno == EINVAL || errno == ENOSYS; };
   named_ = rename_with(RENAME_NOREPLACE) || (no_such_flag() && rename_with(0));
   if (!named_ && errno == EEXIST && existing_ == Existing::replace) {
-    exchanged_ = rename_with(RENAME_EXCHANGE);
+    exchanged_ = exchange();
     replaced_ = !exchanged_ && no_such_flag() && rename_with(0);
     named_ = exchanged_ || replaced_;
   }
@@ -138,12 +142,25 @@ void PartialFile::rename_to_final() {
                  error_number);
 }
 
-void PartialFile::take_back() noexcept {
+bool PartialFile::exchange() {
+  before_ = open_file(final_path_, O_RDONLY | O_NOFOLLOW);
+  if (::flock(before_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw Error(ErrorKind::environment,
+                fmt::format("{} is in use by another run or process; wait for it to end",
+                            final_path_.native()));
+  }
+  return ::renameat2(AT_FDCWD, partial_path_.c_str(), AT_FDCWD, final_path_.c_str(),
+                     RENAME_EXCHANGE) == 0;
+}
+
+bool PartialFile::take_back() noexcept {
   if (exchanged_) {
-    ::renameat2(AT_FDCWD, partial_path_.c_str(), AT_FDCWD, final_path_.c_str(), RENAME_EXCHANGE);
+    stranded_ = ::renameat2(AT_FDCWD, partial_path_.c_str(), AT_FDCWD, final_path_.c_str(),
+                            RENAME_EXCHANGE) != 0;
   } else if (named_ && !replaced_) {
     ::unlink(final_path_.c_str());
   }
+  return !stranded_;
 }
 
 void FileGroup::publish() {
@@ -154,12 +171,16 @@ void FileGroup::publish() {
     for (const PartialFile& file : files_) {
       sync_directory(directory_of(file.final_path_));
     }
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    std::string stranded;
     for (PartialFile& file : files_) {
-      file.take_back();
+      if (!file.take_back()) {
+        stranded += fmt::format("; what was {} before is {} now: move it back",
+                                file.final_path_.native(), file.name());
+      }
     }
     files_.clear();
-    throw;
+    throw Error(error.kind(), error.what() + stranded);
   }
   files_.clear();  // and with them the files that were replaced
 }

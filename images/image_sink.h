@@ -63,6 +63,9 @@ struct SinkRequest {
   FileGroup* together = nullptr;  // see PartialFile
 };
 
+// What a file is called until it is finished.
+std::filesystem::path partial_path_of(const std::filesystem::path& final_path);
+
 // A file that gets its name last. Used by the sinks that write files.
 class PartialFile {
  public:
@@ -84,16 +87,22 @@ class PartialFile {
  private:
   friend class FileGroup;
   void rename_to_final();
-  void take_back() noexcept;
+  bool exchange();
+  // False: the file that was there before could not be given its name back, and keeps the partial
+  // one.
+  bool take_back() noexcept;
 
   std::filesystem::path final_path_;
   std::filesystem::path partial_path_;
   Existing existing_;
   FileGroup* together_;
   FileDescriptor file_;
+  FileDescriptor before_;  // the file that was there before, locked: for as long as it has the
+                           // partial name another run must not take it for a leftover
   bool named_ = false;
   bool replaced_ = false;   // a file that was there before is gone
   bool exchanged_ = false;  // a file that was there before has the partial name
+  bool stranded_ = false;   // and is all there is of it
 };
 
 // Files that get their final names together or not at all.
@@ -101,7 +110,8 @@ class FileGroup {
  public:
   // Renames all of them. When that fails for one, or the directories cannot be synced, every name
   // is again as it was: a new one is gone, a file that was replaced is back (not on file systems
-  // without RENAME_EXCHANGE, such as NFS). A kill in the middle leaves each name whole.
+  // without RENAME_EXCHANGE, such as NFS; one that cannot be brought back is left under its partial
+  // name, and the Error says so). A kill in the middle leaves each name whole.
   void publish();
 
  private:

@@ -2,17 +2,19 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <string_view>
 
 #include "converter/core/error.h"
 #include "images/byte_order.h"
+#include "images/marks.h"
 
 namespace rehost {
 namespace {
 
-constexpr std::string_view kMagic = "RHJRNL01";
+constexpr std::string_view kMagic = "RHJRNL02";
 constexpr uint64_t kHeaderBytes = 4096;
 constexpr uint64_t kEntryBytes = 64;
 constexpr uint64_t kMostVolumes = 1024;
@@ -76,10 +78,24 @@ bool follows(const JournalEntry& entry, const JournalEntry& previous) {
          (entry.volume == previous.volume && entry.offset >= previous.offset + previous.length);
 }
 
+// Of a file; a device's node says nothing of the disk.
+uint64_t inode_of(const std::string& path) {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) ? status.st_ino : 0;
+}
+
+std::filesystem::path directory_of(const std::filesystem::path& journal) {
+  std::error_code ignored;
+  return std::filesystem::canonical(std::filesystem::absolute(journal).parent_path(), ignored);
+}
+
 }  // namespace
 
-JournalWriter::JournalWriter(const std::filesystem::path& path, std::vector<Volume> volumes)
-    : volumes_(std::move(volumes)),
+JournalWriter::JournalWriter(const std::filesystem::path& path, std::vector<Volume> volumes,
+                             std::vector<std::filesystem::path> manifests)
+    : path_(path),
+      volumes_(std::move(volumes)),
+      manifests_(std::move(manifests)),
       file_(path, Existing::refuse, nullptr, 0600) {}  // it holds the guest's own bytes
 
 void JournalWriter::add(size_t volume, uint64_t offset, std::span<const std::byte> before,
@@ -98,11 +114,17 @@ void JournalWriter::add(size_t volume, uint64_t offset, std::span<const std::byt
 
 void JournalWriter::finish() {
   std::vector<std::byte> table;
-  for (const Volume& volume : volumes_) {
+  const std::filesystem::path here = directory_of(path_);
+  for (size_t i = 0; i < volumes_.size(); ++i) {
+    const Volume& volume = volumes_[i];
     put_le(table, volume.size, 8);
     put_text(table, volume.id);
     put_text(table, volume.path);
     put_text(table, volume.format);
+    const uint64_t inode = inode_of(volume.path);
+    put_le(table, inode, 8);
+    put_text(table, inode == 0 ? "" : lasting_path(volume.path).lexically_relative(here).native());
+    put_text(table, i < manifests_.size() ? manifests_[i].native() : "");
   }
   for (const JournalEntry& entry : entries_) {
     for (const uint64_t number : {entry.volume, entry.offset, entry.length, entry.position}) {
@@ -160,6 +182,9 @@ JournalReader::JournalReader(const std::filesystem::path& path)
     volume.path = rows.text();
     volume.format = rows.text();
     volumes_.push_back(std::move(volume));
+    inodes_.push_back(rows.number(8));
+    relative_.push_back(rows.text());
+    manifests_.emplace_back(rows.text());
   }
   entries_.reserve(entry_count);
   for (uint64_t i = 0; i < entry_count; ++i) {
@@ -178,6 +203,32 @@ JournalReader::JournalReader(const std::filesystem::path& path)
     }
     entries_.push_back(entry);
   }
+}
+
+bool JournalReader::is_about(const std::vector<Volume>& disks) const {
+  bool same = disks.size() == volumes_.size();
+  for (size_t i = 0; same && i < disks.size(); ++i) {
+    same = is_volume(i, disks[i]);
+  }
+  return same;
+}
+
+bool JournalReader::is_volume(size_t volume, const Volume& disk) const {
+  if (disk.size != volumes_[volume].size) {
+    return false;
+  }
+  const auto lies_at = [&disk](const std::filesystem::path& path) {
+    std::error_code ignored;
+    return !path.empty() && std::filesystem::equivalent(path, disk.path, ignored);
+  };
+  const uint64_t inode = inode_of(disk.path);
+  return disk.path == volumes_[volume].path || (inode != 0 && inode == inodes_[volume]) ||
+         lies_at(beside_journal(volume)) || lies_at(volumes_[volume].path);
+}
+
+std::filesystem::path JournalReader::beside_journal(size_t volume) const {
+  return relative_[volume].empty() ? std::filesystem::path()
+                                   : directory_of(name_) / relative_[volume];
 }
 
 std::vector<std::byte> JournalReader::before(const JournalEntry& entry) const {

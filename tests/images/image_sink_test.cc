@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstddef>
+#include <memory>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/kernel_calls.h"
 #include "tests/support/temporary_directory.h"
 
 namespace rehost {
@@ -19,6 +22,12 @@ class FileGroupTest : public testing::Test {
     PartialFile file(directory / name, existing, &group);
     write_fully(file.fd(), file.name(), 0, std::as_bytes(std::span(text)));
     file.finish();
+  }
+
+  // The calls of publish() for "a": its renames, the open of what was there before, the exchange.
+  static std::unique_ptr<FailingCall> fail_after_the_exchange() {
+    constexpr int kCallsForOne = 3;
+    return std::make_unique<FailingCall>(kCallsForOne + 1, EIO, Fault::onwards);
   }
 
   const TemporaryDirectory directory;
@@ -69,6 +78,42 @@ TEST_F(FileGroupTest, WhatIsReplacedGoesWhenAllHaveTheirNames) {
   make("b", "second", Existing::replace);
   group.publish();
   EXPECT_EQ(directory.names(), (Names{"a", "b"}));
+  EXPECT_EQ(content_of(directory / "a"), "new");
+}
+
+// Between the exchange and its end what was there before has the partial name: to another run it
+// must not look like a leftover.
+TEST_F(FileGroupTest, WhatIsReplacedIsNoLeftoverForAnotherRun) {
+  directory.write("a", "old");
+  make("a", "new", Existing::replace);
+  directory.write("b", "precious");
+  make("b", "second", Existing::replace);
+  int looks = 0;
+  {
+    const WhenCalled look("renameat2", 2, [&] {  // the first finds "a" there
+      ++looks;
+      EXPECT_EQ(content_of(directory / "a.partial"), "old");
+      EXPECT_ERROR(ErrorKind::environment, "in use",
+                   PartialFile(directory / "a", Existing::replace));
+      EXPECT_EQ(content_of(directory / "a.partial"), "old");
+    });
+    group.publish();
+  }
+  EXPECT_EQ(looks, 1);
+  EXPECT_EQ(directory.names(), (Names{"a", "b"}));
+}
+
+TEST_F(FileGroupTest, WhatCannotBeBroughtBackIsKeptAndNamed) {
+  directory.write("a", "old");
+  make("a", "new", Existing::replace);
+  make("b", "second", Existing::refuse);
+  {
+    // Names can be exchanged once, and then the disk is gone.
+    const std::unique_ptr<FailingCall> gone = fail_after_the_exchange();
+    EXPECT_ERROR(ErrorKind::image_io, "what was " + directory / "a" + " before is",
+                 group.publish());
+  }
+  EXPECT_EQ(content_of(directory / "a.partial"), "old");
   EXPECT_EQ(content_of(directory / "a"), "new");
 }
 
