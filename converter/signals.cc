@@ -12,6 +12,7 @@
 #include <string>
 
 #include "converter/core/error.h"
+#include "images/nbd.h"
 
 namespace rehost {
 namespace {
@@ -67,12 +68,14 @@ SignalWatch::SignalWatch() {
     sigaction(number, &action, nullptr);
   }
   signal(SIGPIPE, SIG_IGN);  // NOLINT: a reader of events that goes away is an error of write(2)
+  let_nbd_obey(stop_.get_token());
   thread_ = std::jthread([this] { wait(); });
 }
 
 SignalWatch::~SignalWatch() {
   tell_thread(0);
   thread_.join();
+  let_nbd_obey({});
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     signal(number, SIG_DFL);  // NOLINT
   }

@@ -33,6 +33,16 @@ constexpr const char* kDepthContext = "qemu:allocation-depth";
                                             : std::string(text != nullptr ? text : "no reason")));
 }
 
+constexpr int kPollMilliseconds = 100;
+
+std::mutex stop_mutex;
+std::stop_token stop_reading;  // NOLINT: see let_nbd_obey
+
+bool told_to_stop() {
+  const std::lock_guard lock(stop_mutex);
+  return stop_reading.stop_requested();
+}
+
 FileDescriptor listen_at(const std::string& path) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
@@ -112,6 +122,11 @@ int collect_map(void* user_data, const char* meta_context, uint64_t /*offset*/, 
 
 }  // namespace
 
+void let_nbd_obey(const std::stop_token& stop) {
+  const std::lock_guard lock(stop_mutex);
+  stop_reading = stop;
+}
+
 bool is_nbd_uri(std::string_view source) {
   return source.starts_with("nbd://") || source.starts_with("nbd+unix://");
 }
@@ -172,7 +187,11 @@ NbdServer::NbdServer(const std::string& path, std::string_view qemu_format,
     if (options.allocation_depth) {
       depth_handle_ = connect(socket_path, kDepthContext);
     }
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled) {
+      process_->stop(std::chrono::milliseconds(0));
+      throw;
+    }
     // Its last words come before its end, which is near: the socket was closed by it.
     process_->stop(std::chrono::milliseconds(200));
     throw Error(ErrorKind::image_io, fmt::format("cannot open {} as {}: {}", path, qemu_format,
@@ -214,34 +233,67 @@ NbdServer::~NbdServer() {
   process_->stop(writable_ ? std::chrono::milliseconds(10000) : std::chrono::milliseconds(0));
 }
 
-NbdServer::Handle NbdServer::connect(const std::string& socket_path, const char* meta_context) {
+NbdServer::Handle NbdServer::connect(const std::string& socket_path,
+                                     const char* meta_context) const {
   Handle handle(nbd_create());
   if (!handle || nbd_add_meta_context(handle.get(), meta_context) != 0 ||
-      nbd_connect_unix(handle.get(), socket_path.c_str()) != 0) {
+      nbd_aio_connect_unix(handle.get(), socket_path.c_str()) != 0) {
     throw_nbd_error("connect to the qemu-nbd of", name_);
   }
+  finish_connecting(handle.get(), "connect to the qemu-nbd of");
   return handle;
 }
 
-NbdServer::Handle NbdServer::connect_uri() {
+NbdServer::Handle NbdServer::connect_uri() const {
   Handle handle(nbd_create());
   // No TLS, and no file that the address could make us read.
   if (!handle || nbd_add_meta_context(handle.get(), LIBNBD_CONTEXT_BASE_ALLOCATION) != 0 ||
       nbd_set_uri_allow_tls(handle.get(), LIBNBD_TLS_DISABLE) != 0 ||
       nbd_set_uri_allow_local_file(handle.get(), false) != 0 ||
-      nbd_connect_uri(handle.get(), name_.c_str()) != 0) {
+      nbd_aio_connect_uri(handle.get(), name_.c_str()) != 0) {
     throw_nbd_error("connect to", name_);
   }
+  finish_connecting(handle.get(), "connect to");
   return handle;
+}
+
+void NbdServer::poll(nbd_handle* handle, const std::string& act) const {
+  if (!writable_ && (given_up_ || told_to_stop())) {
+    given_up_ = true;
+    throw Error(ErrorKind::cancelled, fmt::format("stopped; it was to {} {}", act, name_));
+  }
+  if (nbd_poll(handle, kPollMilliseconds) < 0) {
+    throw_nbd_error(act, name_);
+  }
+}
+
+void NbdServer::finish_connecting(nbd_handle* handle, const std::string& act) const {
+  while (nbd_aio_is_connecting(handle) == 1) {
+    poll(handle, act);
+  }
+  if (nbd_aio_is_ready(handle) != 1) {
+    throw_nbd_error(act, name_);
+  }
+}
+
+void NbdServer::finish_command(nbd_handle* handle, int64_t cookie, const std::string& act) const {
+  int done = 0;
+  while (cookie >= 0 &&
+         (done = nbd_aio_command_completed(handle, static_cast<uint64_t>(cookie))) == 0) {
+    poll(handle, act);
+  }
+  if (cookie < 0 || done < 0) {
+    throw_nbd_error(act, name_);
+  }
 }
 
 void NbdServer::read(uint64_t offset, std::span<std::byte> into) {
   const Borrowed handle(*this);
   while (!into.empty()) {
     const size_t bytes = std::min<uint64_t>(into.size(), kLargestRequest);
-    if (nbd_pread(handle.get(), into.data(), bytes, offset, 0) != 0) {
-      throw_nbd_error(fmt::format("read {} bytes at offset {} of", bytes, offset), name_);
-    }
+    finish_command(handle.get(),
+                   nbd_aio_pread(handle.get(), into.data(), bytes, offset, NBD_NULL_COMPLETION, 0),
+                   fmt::format("read {} bytes at offset {} of", bytes, offset));
     into = into.subspan(bytes);
     offset += bytes;
   }
@@ -296,9 +348,9 @@ std::vector<Extent> NbdServer::map_of(nbd_handle* handle, const char* meta_conte
     const nbd_extent_callback callback = {
         .callback = collect_map, .user_data = &answer, .free = nullptr};
     const uint64_t bytes = std::min(end - offset, kLargestMapRequest);
-    if (nbd_block_status(handle, bytes, offset, callback, 0) != 0) {
-      throw_nbd_error(fmt::format("ask for the map at offset {} of", offset), name_);
-    }
+    finish_command(handle,
+                   nbd_aio_block_status(handle, bytes, offset, callback, NBD_NULL_COMPLETION, 0),
+                   fmt::format("ask for the map at offset {} of", offset));
     const uint64_t before = offset;
     for (const auto& [entry_length, flags] : answer.entries) {
       // The last entry may reach beyond what was asked for.

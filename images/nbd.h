@@ -2,9 +2,11 @@
 // (no format parsers here), and disks that somebody else serves.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,11 @@ bool is_nbd_uri(std::string_view source);
 // The name of the export in such an address: "web01" of nbd+unix:///web01?socket=/run/nbd; may be
 // empty.
 std::string nbd_export_name(std::string_view uri);
+
+// From now on nobody waits for a server that says nothing when this stop is requested: connecting
+// and reading end with Error(cancelled). For the whole process, as are the signals that request it.
+// A server that we write to is left to finish.
+void let_nbd_obey(const std::stop_token& stop);
 
 // A qemu-nbd that serves one image to us alone, or somebody else's NBD server, and our connections
 // to it. Connects at once; ends with the object.
@@ -60,14 +67,21 @@ class NbdServer {
   using Handle = std::unique_ptr<nbd_handle, CloseHandle>;
   class Borrowed;
 
-  Handle connect(const std::string& socket_path, const char* meta_context);
-  Handle connect_uri();
+  Handle connect(const std::string& socket_path, const char* meta_context) const;
+  Handle connect_uri() const;
+  void finish_connecting(nbd_handle* handle, const std::string& act) const;
+  // Until the command is done.
+  void finish_command(nbd_handle* handle, int64_t cookie, const std::string& act) const;
+  // Lets the connection work for a moment. Throws Error(cancelled) when we are to stop.
+  void poll(nbd_handle* handle, const std::string& act) const;
   void use_connections();  // of handles_, of which there is at least one
   std::vector<Extent> map_of(nbd_handle* handle, const char* meta_context, uint64_t offset,
                              uint64_t length) const;
 
   std::string name_;
   bool writable_ = false;
+  // Nobody may poll again: a command that was given up would write where its buffer was.
+  mutable std::atomic<bool> given_up_ = false;
   std::unique_ptr<ChildProcess> process_;  // null: somebody else's server
   uint64_t size_ = 0;
   std::mutex mutex_;

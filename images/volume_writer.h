@@ -11,6 +11,13 @@
 
 namespace rehost {
 
+// Room on the host's disk that was taken for an image to grow into. Gives back what the image did
+// not need; to be destroyed when nobody writes to the image any more.
+class TakenRoom {
+ public:
+  virtual ~TakenRoom() = default;
+};
+
 class VolumeWriter {
  public:
   virtual ~VolumeWriter() = default;
@@ -22,7 +29,10 @@ class VolumeWriter {
   // Makes room for a write there and changes no byte: a sparse image takes more of the host's disk
   // when it is written. Throws Error(environment) when there is none. Copy-on-write file systems
   // promise nothing.
+  // Ranges come in ascending order.
   virtual void reserve(uint64_t offset, uint64_t length) = 0;
+  // What was reserved outlives the writer if the caller keeps this; null: it does so anyway.
+  virtual std::unique_ptr<TakenRoom> keep_room() { return nullptr; }
   virtual void write(uint64_t offset, std::span<const std::byte> from) = 0;
   // What was written is on the disk afterwards.
   virtual void sync() = 0;
