@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <cassert>
+#include <cerrno>
+#include <cstdio>
 #include <memory>
+#include <string_view>
 
 #include "converter/core/error.h"
 #include "converter/in_place.h"
@@ -43,7 +46,12 @@ void manifest(const Options& options, const Volume& volume, EventSink& events,
   require_whole(volume);
   const BlockManifest found = hash_volume(volume, "manifest", events, stop);
   if (options.manifest.empty()) {
-    report.printed = print_manifest(found);
+    print_manifest(found, [](std::string_view text) {
+      if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
+        throw Error(ErrorKind::environment,
+                    "cannot write the manifest to stdout: " + errno_text(errno));
+      }
+    });
   } else {
     write_manifest(options.manifest, found);
   }
@@ -72,15 +80,17 @@ std::string list_blocks(const std::vector<uint64_t>& blocks) {
 void verify(const Options& options, const Volume& volume, EventSink& events,
             const std::stop_token& stop, Report& report) {
   const SourceLock lock(volume, SourceUse::look);
-  const BlockManifest wanted = read_manifest(options.manifest);
-  const BlockManifest found = hash_volume(volume, "verify", events, stop);
-  report.bad_blocks = differing_blocks(found, wanted);
-  report.printed = options.json ? verify_json(report) : list_blocks(report.bad_blocks);
-  if (found.size != wanted.size) {
+  const ManifestFile wanted(options.manifest);
+  if (volume.size != wanted.disk_size()) {
+    report.printed = options.json ? verify_json(report) : "";
     throw Error(ErrorKind::verification,
-                fmt::format("{} has {} bytes, and {} is of a disk of {}", volume.path, found.size,
-                            options.manifest, wanted.size));
+                fmt::format("{} has {} bytes, and {} is of a disk of {}", volume.path, volume.size,
+                            options.manifest, wanted.disk_size()));
   }
+  wanted.check();
+  const BlockManifest found = hash_volume(volume, "verify", events, stop);
+  report.bad_blocks = wanted.differing_blocks(found);
+  report.printed = options.json ? verify_json(report) : list_blocks(report.bad_blocks);
   if (!report.bad_blocks.empty()) {
     throw Error(ErrorKind::verification,
                 fmt::format("{} is not what {} says: {}", volume.path, options.manifest,

@@ -100,26 +100,28 @@ void verify_sources(const std::vector<Volume>& volumes, const Options& options, 
                     const std::stop_token& stop) {
   Sources sources;
   std::vector<size_t> positions;  // of those that somebody vouches for
-  std::vector<BlockManifest> wanted;
+  std::vector<ManifestFile> wanted;
   for (size_t i = 0; i < volumes.size(); ++i) {
     const std::string& manifest = options.source_manifests[i];
     if (manifest.empty()) {
       continue;
     }
     positions.push_back(i);
-    wanted.push_back(read_manifest(manifest));
-    sources.push_back(open_volume(volumes[i]));
-    if (wanted.back().size != volumes[i].size) {
-      throw Error(ErrorKind::image_io,
-                  fmt::format("{} has {} bytes and its manifest {} is of a disk of {}: copy it "
-                              "again",
-                              volumes[i].path, volumes[i].size, manifest, wanted.back().size));
+    wanted.emplace_back(manifest);
+    if (wanted.back().disk_size() != volumes[i].size) {
+      throw Error(
+          ErrorKind::image_io,
+          fmt::format("{} has {} bytes and its manifest {} is of a disk of {}: copy it "
+                      "again",
+                      volumes[i].path, volumes[i].size, manifest, wanted.back().disk_size()));
     }
+    wanted.back().check();
+    sources.push_back(open_volume(volumes[i]));
   }
   const std::vector<BlockManifest> found = hash_all("verify-source", sources, events, stop);
   for (size_t k = 0; k < positions.size(); ++k) {
     const size_t i = positions[k];
-    const std::vector<uint64_t> bad = differing_blocks(found[k], wanted[k]);
+    const std::vector<uint64_t> bad = wanted[k].differing_blocks(found[k]);
     if (!bad.empty() &&
         !(options.accept_converted && is_converted(found[k], result_paths(options)[i].manifest))) {
       throw Error(ErrorKind::image_io,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,8 +38,10 @@ struct BlockManifest {
   friend bool operator==(const BlockManifest&, const BlockManifest&) = default;
 };
 
-// The text form (docs/manifest-format.md). parse_manifest throws Error(usage) naming the line;
-// `name` is for that sentence.
+// The text form (docs/manifest-format.md), in pieces or as a whole. parse_manifest throws
+// Error(usage) naming the line; `name` is for that sentence.
+void print_manifest(const BlockManifest& manifest,
+                    const std::function<void(std::string_view)>& print);
 std::string print_manifest(const BlockManifest& manifest);
 BlockManifest parse_manifest(std::string_view text, const std::string& name);
 
@@ -51,5 +54,21 @@ BlockManifest read_manifest(const std::filesystem::path& path);
 // Numbers of the blocks that differ. Disks of different sizes differ in all blocks that one of them
 // lacks.
 std::vector<uint64_t> differing_blocks(const BlockManifest& one, const BlockManifest& other);
+
+// A manifest that stays in its file, for comparing: 17 bytes for each block of a disk are enough
+// once. Throws Error(usage) when the file is no whole manifest.
+class ManifestFile {
+ public:
+  // Reads the head.
+  explicit ManifestFile(const std::filesystem::path& path);
+  uint64_t disk_size() const { return disk_size_; }
+  // Reads all of it, so that what is wrong with it need not wait for the disk.
+  void check() const;
+  std::vector<uint64_t> differing_blocks(const BlockManifest& found) const;
+
+ private:
+  std::filesystem::path path_;
+  uint64_t disk_size_ = 0;
+};
 
 }  // namespace rehost

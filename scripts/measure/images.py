@@ -1,5 +1,5 @@
 """The data plane alone, against qemu-img and nbdcopy on the same disk with a warm cache; and conversions of a disk that
-was grown to 400 GiB beside the same disk as it is.
+was grown to 400 GiB beside the same disk as it is; and what O_DIRECT would change.
 
 Every result is compared with its source, so a fast wrong copy does not count. rehost hashes every block and its result is
 on the disk when it ends; its peers do neither, unless the row says "flushed".
@@ -97,39 +97,74 @@ def converted(rehost, disk, work, *options):
 
 
 def measure_growth(rehost, disk, work, runs):
-    """In place and as delta: the disk as it is, and with a hole of hundreds of GiB behind it."""
-    small = disk.stat().st_size
+    """In place and as delta: the disk as it is, and with a hole of hundreds of GiB behind it, in turns."""
+    sizes = (disk.stat().st_size, GROWN)
     print("\n| conversion | size | whole, s | image or commit, s |\n| --- | --- | --- | --- |")
     for what in ("--in-place", "delta"):
-        wholes = {}
-        for size in (small, GROWN):
-            seconds = []
-            for _ in range(runs):
+        done = {size: [] for size in sizes}
+        for _ in range(runs):
+            for size in sizes:
                 copy = sparse_copy(disk, work, size)
                 out = work / "out"
                 out.mkdir()
                 options = ("--in-place",) if what == "--in-place" else ("--output", out, "--format", "delta")
-                seconds.append(converted(rehost, copy, work, *options))
+                done[size].append(converted(rehost, copy, work, *options))
                 subprocess.run(["rm", "-rf", copy, out], check=True)
+        wholes = {}
+        for size, seconds in done.items():
             wholes[size] = statistics.median(s for s, _ in seconds)
             last = statistics.median(s for _, s in seconds)
             print(f"| {what} | {size / (1 << 30):.0f} GiB | {wholes[size]:.1f} | {last:.2f} |", flush=True)
-        print(f"| {what} | ratio | {wholes[GROWN] / wholes[small]:.2f} | |", flush=True)
+        print(f"| {what} | ratio | {wholes[GROWN] / wholes[sizes[0]]:.2f} | |", flush=True)
 
 
-def measure(rehost, runs, with_growth):
-    """Prints two tables."""
+def forget(path):
+    """So that the next reading comes from the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def measure_direct(reader, disk, work, runs):
+    """Reading a raw disk through the page cache and with O_DIRECT, as the copier reads: 512 KiB at a time, four threads."""
+    source = work / "direct.raw"
+    subprocess.run(["cp", "--sparse=never", disk, source], check=True)
+    loop = subprocess.run(["losetup", "--find", "--show", "--read-only", "--direct-io=on", source], stdout=subprocess.PIPE, text=True, check=False)
+    devices = [("file", source)] + ([("block device", loop.stdout.strip())] if loop.returncode == 0 else [])
+    print("\n| reading | cache | buffered, s | O_DIRECT, s | O_DIRECT / buffered |\n| --- | --- | --- | --- | --- |")
+    try:
+        for what, path in devices:
+            for cache in ("cold", "warm"):
+                seconds = {"buffered": [], "direct": []}
+                for _ in range(runs):
+                    for how, its in seconds.items():
+                        forget(path) if cache == "cold" else warm(path)
+                        forget(source) if cache == "cold" and path != source else None
+                        its.append(float(must(reader, path, how).output.split()[0]))
+                buffered, direct = (statistics.median(s) for s in seconds.values())
+                print(f"| {what}, {source.stat().st_size / (1 << 30):.0f} GiB | {cache} | {buffered:.2f} | {direct:.2f} | {direct / buffered:.2f} |", flush=True)
+    finally:
+        if loop.returncode == 0:
+            subprocess.run(["losetup", "--detach", loop.stdout.strip()], check=True)
+        source.unlink()
+
+
+def measure(rehost, runs, parts):
+    """Prints a table for each of the parts."""
     build = rehost.resolve().parent
-    must("ninja", "-C", build, "image_copy")
+    must("ninja", "-C", build, "image_copy", "direct_reads")
     disk = guest_disks("debian12-bios")[0]
     with tempfile.TemporaryDirectory(prefix="rehost-bench-", dir="/var/tmp") as name:
         work = pathlib.Path(name)
-        source = sparse_copy(disk, work)
-        warm(source)
-        print(f"{source.stat().st_size / (1 << 30):.0f} GiB, {allocated(source) / MIB:.0f} MiB of data, medians of {runs}\n")
-        print("| result | program | seconds | to rehost's | MiB written | peak MiB |\n| --- | --- | --- | --- | --- | --- |")
-        for format_ in FORMATS:
-            measure_format(format_, build / "tests/image_copy", source, work, runs)
-        source.unlink()
-        if with_growth:
+        if "formats" in parts:
+            source = sparse_copy(disk, work)
+            warm(source)
+            print(f"{source.stat().st_size / (1 << 30):.0f} GiB, {allocated(source) / MIB:.0f} MiB of data, medians of {runs}\n")
+            print("| result | program | seconds | to rehost's | MiB written | peak MiB |\n| --- | --- | --- | --- | --- | --- |")
+            for format_ in FORMATS:
+                measure_format(format_, build / "tests/image_copy", source, work, runs)
+            source.unlink()
+        if "direct" in parts:
+            measure_direct(build / "tests/direct_reads", disk, work, runs)
+        if "growth" in parts:
             measure_growth(rehost, disk, work, min(runs, 3))

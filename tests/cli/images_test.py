@@ -2,12 +2,16 @@
 """The commands that know disks and no guests: manifest, verify and apply-delta, on images and behind NBD. No appliance."""
 import contextlib
 import json
+import os
 import random
+import resource
+import signal
+import socket
 import subprocess
 import time
 import unittest
 
-from rehost_cli import MIB, CliTest, boot_sector
+from rehost_cli import MIB, REHOST, STOP_HANGS, CliTest, boot_sector
 
 
 class Images(CliTest):
@@ -29,12 +33,12 @@ class Images(CliTest):
     @contextlib.contextmanager
     def served(self, image, export="web01"):
         """An NBD server for the image; its address."""
-        socket = self.dir / "nbd.sock"
-        server = subprocess.Popen(["qemu-nbd", "-r", "-t", "-e", "8", "-f", "raw", "-x", export, "-k", socket, image])
+        path = self.dir / "nbd.sock"
+        server = subprocess.Popen(["qemu-nbd", "-r", "-t", "-e", "8", "-f", "raw", "-x", export, "-k", path, image])
         try:
-            while not socket.exists():
+            while not path.exists():
                 time.sleep(0.02)
-            yield f"nbd+unix:///{export}?socket={socket}"
+            yield f"nbd+unix:///{export}?socket={path}"
         finally:
             server.terminate()
             server.wait()
@@ -67,6 +71,40 @@ class Images(CliTest):
 
     def test_an_nbd_server_that_is_not_there(self):
         self.refuses(7, "cannot connect to nbd+unix", "manifest", f"nbd+unix:///?socket={self.dir}/none")
+
+    def test_a_server_that_says_nothing_does_not_keep_a_run_that_was_told_to_stop(self):
+        path = self.dir / "silent.sock"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            run = subprocess.Popen([REHOST, "manifest", f"nbd+unix:///?socket={path}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            connection, _ = listener.accept()
+            with connection:
+                run.send_signal(signal.SIGTERM)
+                _, stderr = run.communicate(timeout=STOP_HANGS)
+        self.assertEqual(run.returncode, 9, stderr)
+
+    def test_a_disk_whose_journal_is_out_of_reach_is_not_whole(self):
+        self.write_manifest()
+        mark = self.dir / "disk.raw.rehost-journal"
+        mark.symlink_to("/mnt/other/disk0.raw.rehost-journal")
+        for words in (("inspect", self.source), ("manifest", self.source), ("commit", self.source), ("rollback", self.source), ("apply-delta", self.manifest, self.source),
+                      ("convert", self.source, "--output", self.out)):
+            result = self.refuses(5, "/mnt/other/disk0.raw.rehost-journal cannot be found: bring it back", *words)
+            self.assertIn(f"rm {mark}", result.stderr)
+        self.refuses(5, "was interrupted", "convert", self.disk("other.raw"), "--output-disk", self.source, "--report", self.dir / "report.json")
+        mark.unlink()
+        os.setxattr(self.source, "user.rehost.journal", b"/mnt/other/disk0.raw.rehost-journal")
+        os.link(self.source, self.dir / "link.raw")
+        self.refuses(5, "setfattr -x user.rehost.journal", "inspect", self.dir / "link.raw")
+        os.removexattr(self.source, "user.rehost.journal")
+        self.assertEqual(self.rehost("verify", self.source, "--manifest", self.manifest).returncode, 0)
+
+    def test_a_manifest_that_says_64_TiB_needs_no_memory(self):
+        self.manifest.write_text("rehost-manifest 1\nsize 70368744177664\nblock 524288\nhash xxh3-128\nroot " + 32 * "0" + "\nend 0\n")
+        few = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))}
+        self.refuses(8, "is of a disk of 70368744177664", "verify", self.source, "--manifest", self.manifest, **few)
+        self.refuses(7, "is of a disk of 70368744177664", "convert", self.source, "--output", self.out, "--source-manifest", self.manifest, **few)
 
     def test_a_manifest_that_was_cut_short(self):
         self.write_manifest()

@@ -84,5 +84,41 @@ TEST(BlockManifest, NamesTheBlocksThatDiffer) {
             (std::vector<uint64_t>{3, 9}));
 }
 
+// Many more lines than are read at once, from a file and from memory.
+TEST(BlockManifest, ALongOneIsReadAndComparedInPieces) {
+  BlockManifest manifest = BlockManifest::all_zero(5000 * kBlockSize + 512);
+  for (size_t i = 0; i < manifest.blocks.size(); i += i % 7 == 0 ? 3 : 1) {
+    manifest.blocks[i] = {i * 0x9E3779B97F4A7C15, i};
+    manifest.zero[i] = 0;
+  }
+  const TemporaryDirectory directory;
+  write_manifest(directory / "m", manifest);
+  EXPECT_EQ(read_manifest(directory / "m"), manifest);
+  EXPECT_EQ(content_of(directory / "m"), print_manifest(manifest));
+  const ManifestFile file(directory / "m");
+  file.check();
+  EXPECT_TRUE(file.differing_blocks(manifest).empty());
+  manifest.blocks[2].low ^= 1;
+  manifest.blocks[5000].low ^= 1;
+  EXPECT_EQ(file.differing_blocks(manifest), (std::vector<uint64_t>{2, 5000}));
+}
+
+// A disk of 64 TiB has a list of 2 GiB: nobody needs it to see that this is another disk.
+TEST(BlockManifest, OfALargeDiskTellsItsSizeAtOnce) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write(
+      "m", "rehost-manifest 1\nsize 70368744177664\nblock 524288\nhash xxh3-128\nroot " +
+               std::string(32, '0') + "\n");
+  EXPECT_EQ(ManifestFile(path).disk_size(), uint64_t{1} << 46);
+  EXPECT_ERROR(ErrorKind::usage, "line 6 is missing", ManifestFile(path).check());
+}
+
+TEST(BlockManifest, ALineWithoutEndIsNotCollected) {
+  const TemporaryDirectory directory;
+  const std::string path =
+      directory.write("m", "rehost-manifest 1\nsize 1024\n" + std::string(1 << 20, '7'));
+  EXPECT_ERROR(ErrorKind::usage, "line 3", ManifestFile{path});
+}
+
 }  // namespace
 }  // namespace rehost
