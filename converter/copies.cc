@@ -7,6 +7,7 @@
 #include "images/copier.h"
 #include "images/delta.h"
 #include "images/formats.h"
+#include "images/posix_file.h"
 #include "images/probe.h"
 #include "images/raw.h"
 
@@ -91,8 +92,9 @@ void write_deltas(const std::vector<Overlay>& overlays, const Options& options, 
   for (const std::unique_ptr<ImageSource>& disk : disks) {
     touched.push_back(changed_blocks(*disk).size() * kBlockSize);
   }
-  TotalProgress progress("image", std::accumulate(touched.begin(), touched.end(), uint64_t{0}),
-                         events);
+  const uint64_t total = std::accumulate(touched.begin(), touched.end(), uint64_t{0});
+  require_free_space(options.output, total);
+  TotalProgress progress("image", total, events);
   for (size_t i = 0; i < disks.size(); ++i) {
     const std::unique_ptr<ImageSource> before = open_volume(overlays[i].volume());
     DeltaOptions delta;

@@ -17,6 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const MemoryFile file(data, size);
   try {
     const JournalReader journal(file.path());
+    journal.is_about(journal.volumes());
+    for (size_t i = 0; i < journal.volumes().size(); ++i) {
+      journal.beside_journal(i);
+    }
+    require(journal.manifests().size() == journal.volumes().size(), "one for each volume");
     for (const JournalEntry& entry : journal.entries()) {
       require(entry.volume < journal.volumes().size(), "an entry names a volume of the journal");
       require(journal.before(entry).size() == entry.length, "and holds what it says");
