@@ -313,6 +313,7 @@ void write_results(OpenDisks& disks, const Options& options, EventSink& events,
     manifests = write_images(disks.overlays, std::move(manifests), disks.results, options, events,
                              stop, outputs);
   }
+  disks.results.copies.clear();  // a disk that was written over is locked no more, to be read back
   if (options.output.empty()) {
     report.outputs = outputs;  // these disks are what they are, whatever comes
   }

@@ -10,6 +10,9 @@
 // before the first byte of a volume is written, and gone before the journal is. So a mark that
 // leads nowhere is no leftover: its volume is half written, and its journal is lost or out of
 // reach.
+//
+// Of a block device only this host knows: one that is taken to another leaves its journal, and
+// whatever says that it is half written, in /var/lib/rehost here.
 #pragma once
 
 #include <filesystem>

@@ -194,7 +194,7 @@ class Faults(CliTest):
             self.assertGreater(kept.stat().st_size, 0)
             os.link(kept, journal_path)
         if not mark.is_symlink():  # made after the journal, before anything is written
-            mark.symlink_to(journal_path)
+            mark.symlink_to(journal_path.name)
 
     def refuse_half_written(self, disks):
         """One disk alone, too, is known to be half of something."""
@@ -236,7 +236,7 @@ class Faults(CliTest):
             journal.put(0)
             journal_path.write_bytes(content)
             if not mark.is_symlink():
-                mark.symlink_to(journal_path)
+                mark.symlink_to(journal_path.name)
 
         def start(command):
             return subprocess.Popen([REHOST, command, "--quiet", *disks, "--work-dir", self.work], stderr=subprocess.PIPE, text=True)
