@@ -275,6 +275,17 @@ class Faults(CliTest):
             if i % 4 == 0:
                 self.assertEqual(manifest(*disks), converted if command == "commit" else self.originals, f"round {i}")
             i += 1
+        for command, which in (("commit", 1), ("rollback", 0)):  # SIGTERM waits for the end of what has begun
+            put_up()
+            process = start(command)
+            time.sleep(self.random.random() * took)
+            process.terminate()
+            process.communicate(timeout=STOP_HANGS)
+            self.assertIn(process.returncode, (0, 9, -signal.SIGTERM))
+            self.assertNotEqual(process.returncode == 0, journal_path.exists())
+            if journal_path.exists():
+                complete(command)
+            self.assertTrue(journal.hold(which), f"{command}, stopped")
         print(f"killed: {kills}; a commit takes {took:.2f} s", file=sys.stderr)
         self.assertGreater(kills["commit"], 5)
         self.rehost("inspect", self.disk("any.raw"))  # whoever is next cleans up what the killed ones left in the work directory
