@@ -89,17 +89,20 @@ def measure_format(format_, copier, disk, work, runs):
 
 
 def converted(rehost, disk, work, *options):
-    """Seconds of a whole conversion, and of what comes after the appliance is closed."""
+    """Seconds of a whole conversion, of what comes after the appliance is closed, and of all processors, the appliance's too."""
     report = work / "report.json"
+    before = os.times()
     run = must(rehost, "convert", "--quiet", disk, "--report", report, *options)
+    after = os.times()
     phases = json.loads(report.read_text())["phases"]
-    return run.seconds, sum(p["seconds"] for p in phases if p["phase"] in ("image", "commit"))
+    busy = after.children_user + after.children_system - before.children_user - before.children_system
+    return run.seconds, sum(p["seconds"] for p in phases if p["phase"] in ("manifest", "image")), busy
 
 
 def measure_growth(rehost, disk, work, runs):
     """In place and as delta: the disk as it is, and with a hole of hundreds of GiB behind it, in turns."""
     sizes = (disk.stat().st_size, GROWN)
-    print("\n| conversion | size | whole, s | image or commit, s |\n| --- | --- | --- | --- |")
+    print("\n| conversion | size | whole, s | manifest and image, s | processor, s |\n| --- | --- | --- | --- | --- |")
     for what in ("--in-place", "delta"):
         done = {size: [] for size in sizes}
         for _ in range(runs):
@@ -110,12 +113,11 @@ def measure_growth(rehost, disk, work, runs):
                 options = ("--in-place",) if what == "--in-place" else ("--output", out, "--format", "delta")
                 done[size].append(converted(rehost, copy, work, *options))
                 subprocess.run(["rm", "-rf", copy, out], check=True)
-        wholes = {}
-        for size, seconds in done.items():
-            wholes[size] = statistics.median(s for s, _ in seconds)
-            last = statistics.median(s for _, s in seconds)
-            print(f"| {what} | {size / (1 << 30):.0f} GiB | {wholes[size]:.1f} | {last:.2f} |", flush=True)
-        print(f"| {what} | ratio | {wholes[GROWN] / wholes[sizes[0]]:.2f} | |", flush=True)
+        medians = {size: [statistics.median(column) for column in zip(*runs_of_size)] for size, runs_of_size in done.items()}
+        for size, (whole, last, busy) in medians.items():
+            print(f"| {what} | {size / (1 << 30):.0f} GiB | {whole:.1f} | {last:.2f} | {busy:.1f} |", flush=True)
+        small, grown = medians.values()
+        print(f"| {what} | ratio | {grown[0] / small[0]:.2f} | | {grown[2] / small[2]:.2f} |", flush=True)
 
 
 def forget(path):
