@@ -184,7 +184,12 @@ JournalReader::JournalReader(const std::filesystem::path& path)
     volumes_.push_back(std::move(volume));
     inodes_.push_back(rows.number(8));
     relative_.push_back(rows.text());
-    manifests_.emplace_back(rows.text());
+    const std::filesystem::path manifest = rows.text();
+    // Whoever finishes writes there: a journal must not lead him to any file he may write.
+    if (!manifest.empty() && (!manifest.is_absolute() || manifest.extension() != ".manifest")) {
+      throw_damaged(name_, "it wants a manifest where none belongs");
+    }
+    manifests_.push_back(manifest);
   }
   entries_.reserve(entry_count);
   for (uint64_t i = 0; i < entry_count; ++i) {

@@ -67,7 +67,7 @@ class JournalReader {
   explicit JournalReader(const std::filesystem::path& path);
   const std::vector<Volume>& volumes() const { return volumes_; }
   const std::vector<JournalEntry>& entries() const { return entries_; }
-  // For each volume; empty: none is wanted.
+  // For each volume; empty: none is wanted. Absolute paths that end in ".manifest".
   const std::vector<std::filesystem::path>& manifests() const { return manifests_; }
   // Whether these are the journal's volumes, all of them and in its order, wherever they are now.
   bool is_about(const std::vector<Volume>& disks) const;

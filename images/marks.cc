@@ -208,6 +208,12 @@ void put_marks(const fs::path& journal, const std::vector<fs::path>& links,
 
 void remove_marks(const std::vector<fs::path>& links, const std::vector<Volume>& volumes) {
   for (const fs::path& link : links) {
+    std::error_code ignored;
+    fs::remove(link.native() + ".new", ignored);
+    struct stat status = {};
+    if (::lstat(link.c_str(), &status) == 0 && !S_ISLNK(status.st_mode)) {
+      continue;  // a journal, whosever it is
+    }
     if (::unlink(link.c_str()) == 0) {
       sync_directory(link.parent_path());
     } else if (!is_absent(errno)) {

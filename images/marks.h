@@ -53,7 +53,7 @@ std::string describe_lost_journal(const Mark& mark);
 // there that has a second hard link is Error(usage): under that name nobody would know.
 void put_marks(const std::filesystem::path& journal,
                const std::vector<std::filesystem::path>& links, const std::vector<Volume>& volumes);
-// Those that are not there are no error. Synced.
+// Those that are not there are no error, and a journal in the place of a link stays. Synced.
 void remove_marks(const std::vector<std::filesystem::path>& links,
                   const std::vector<Volume>& volumes);
 

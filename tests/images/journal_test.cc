@@ -106,5 +106,15 @@ TEST_F(WhichDisk, TheJournalKnowsWhoseManifestsAreOwed) {
   EXPECT_EQ(journal.manifests(), (std::vector<fs::path>{"", "/reports/b.manifest"}));
 }
 
+// Who finishes it may be root, and the journal from anybody.
+TEST_F(WhichDisk, AManifestIsWrittenNowhereElse) {
+  for (const char* path : {"/etc/passwd", "b.manifest", "/reports/b.manifest/.."}) {
+    JournalWriter writer(directory / "hostile", disks_in("machine"), {path});
+    writer.finish();
+    EXPECT_ERROR(ErrorKind::image_io, "where none belongs", JournalReader(directory / "hostile"));
+    fs::remove(directory / "hostile");
+  }
+}
+
 }  // namespace
 }  // namespace rehost

@@ -124,6 +124,7 @@ TEST_F(Marks, TheJournalOfAnotherIsNotReplaced) {
   write_journal();
   directory.write("machine/b.raw.rehost-journal", "another's");
   EXPECT_ERROR(ErrorKind::plan_conflict, "another conversion", put_marks(journal, {link}, {}));
+  remove_marks({link}, {});
   EXPECT_EQ(content_of(link), "another's");
 }
 
