@@ -34,6 +34,7 @@ void read_all(const char* path, bool direct) {
   }
   std::atomic<uint64_t> next = 0;
   std::vector<std::jthread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       const std::unique_ptr<void, void (*)(void*)> memory(

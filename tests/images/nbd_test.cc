@@ -21,10 +21,8 @@ constexpr auto kAMoment = std::chrono::milliseconds(300);
 
 class SilentServer : public testing::Test {
  protected:
-  SilentServer() { let_nbd_obey(stop.get_token()); }
-  ~SilentServer() override { let_nbd_obey({}); }
-  SilentServer(const SilentServer&) = delete;
-  SilentServer& operator=(const SilentServer&) = delete;
+  void SetUp() override { let_nbd_obey(stop.get_token()); }
+  void TearDown() override { let_nbd_obey({}); }
 
   std::string socket() const { return directory / "nbd.sock"; }
   std::string uri() const { return "nbd+unix:///?socket=" + socket(); }
