@@ -66,25 +66,13 @@ void require_same(const BlockManifest& found, const BlockManifest& wanted, const
   }
 }
 
-}  // namespace
-
-std::string describe_blocks(const std::vector<uint64_t>& blocks) {
-  constexpr size_t kShown = 8;
-  const auto end = blocks.begin() + static_cast<ptrdiff_t>(std::min(blocks.size(), kShown));
-  return fmt::format("{} of its blocks {}: {}{}", blocks.size(),
-                     blocks.size() == 1 ? "differs" : "differ",
-                     fmt::join(blocks.begin(), end, ", "), end == blocks.end() ? "" : ", ...");
-}
-
-namespace {
-
 // Is this disk what an earlier run of the job has made of it? A run that was killed after it had
 // written in place may not have given the manifest its name yet.
 bool is_converted(const BlockManifest& found, const std::filesystem::path& manifest) {
   for (const std::string& path : {manifest.string(), manifest.string() + ".partial"}) {
     try {
-      const BlockManifest result = read_manifest(path);
-      if (result.size == found.size && differing_blocks(found, result).empty()) {
+      ManifestFile result(path);
+      if (result.disk_size() == found.size && result.differing_blocks(found).empty()) {
         return true;
       }
     } catch (const Error&) {
@@ -95,6 +83,14 @@ bool is_converted(const BlockManifest& found, const std::filesystem::path& manif
 }
 
 }  // namespace
+
+std::string describe_blocks(const std::vector<uint64_t>& blocks) {
+  constexpr size_t kShown = 8;
+  const auto end = blocks.begin() + static_cast<ptrdiff_t>(std::min(blocks.size(), kShown));
+  return fmt::format("{} of its blocks {}: {}{}", blocks.size(),
+                     blocks.size() == 1 ? "differs" : "differ",
+                     fmt::join(blocks.begin(), end, ", "), end == blocks.end() ? "" : ", ...");
+}
 
 void verify_sources(const std::vector<Volume>& volumes, const Options& options, EventSink& events,
                     const std::stop_token& stop) {

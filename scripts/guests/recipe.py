@@ -109,8 +109,17 @@ def identity(name: str) -> tuple[tuple[str, str], ...]:
         ("/etc/resolv.conf", "search example.com\nnameserver 10.20.30.2\nnameserver 10.20.30.3\n"),
         ("/etc/apt/sources.list", "# This guest has no mirror.\n"),
         ("/etc/default/grub", DEFAULT_GRUB),
+        ("/etc/systemd/system.conf.d/slow-machine.conf", SLOW_MACHINE),
     )
 
+
+# systemd gives a device 90 s. An emulated machine on a busy host has been seen to need more for its own disk, and then
+# to stop in emergency mode with nothing wrong in it. (The second is what systemd from 253 on takes for devices.)
+SLOW_MACHINE = """\
+[Manager]
+DefaultTimeoutStartSec=900s
+DefaultDeviceTimeoutSec=900s
+"""
 
 INTERFACES_HEAD = """\
 # This file describes the network interfaces available on your system
