@@ -177,7 +177,8 @@ bool JsonEvents::is_news(const Event& event) {
 }
 
 void JsonEvents::on(const Event& event) {
-  constexpr int kPatience = 5000;  // milliseconds
+  constexpr int kPatience =
+      3000;  // milliseconds: twice of it is less than the ten seconds of a SIGTERM
   if (finished_ || !is_news(event)) {
     return;
   }
