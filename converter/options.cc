@@ -414,7 +414,8 @@ std::string help_text(const std::string& command) {
       out << convert_options() << "\n";
     }
     if (row.command == Command::run) {
-      out << run_options() << "\n";
+      out << run_options() << "\n" << with_run(common_options());
+      return out.str();
     }
     if (row.command == Command::manifest || row.command == Command::verify) {
       out << image_options() << "\n";

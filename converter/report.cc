@@ -1,14 +1,16 @@
 #include "converter/report.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "converter/core/error.h"
+#include "images/posix_file.h"
 
 namespace rehost {
 namespace {
@@ -261,17 +263,19 @@ std::optional<FileStamp> stamp_of(const std::string& path) {
 }
 
 void write_report(const Report& report, const std::string& path) {
+  constexpr unsigned kMode = 0644;
   const std::string partial = path + ".partial";
-  {
-    std::ofstream out(partial, std::ios::binary | std::ios::trunc);
-    out << report_json(report);
-    out.flush();
-    if (!out) {
-      const int error = errno;
-      std::remove(partial.c_str());
-      throw Error(ErrorKind::environment,
-                  fmt::format("cannot write the report {}: {}", path, errno_text(error)));
-    }
+  const std::string text = report_json(report);
+  try {
+    // Synced before it has its name: the next worker acts on what it says, after a power cut too.
+    const FileDescriptor file =
+        open_file(partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, kMode);
+    write_fully(file.get(), partial, 0, std::as_bytes(std::span(text)));
+    sync_file(file.get(), partial);
+  } catch (const Error& error) {
+    std::remove(partial.c_str());
+    throw Error(ErrorKind::environment,
+                fmt::format("cannot write the report {}: {}", path, error.what()));
   }
   if (std::rename(partial.c_str(), path.c_str()) != 0) {
     const int error = errno;

@@ -47,6 +47,17 @@ po::options_description run_options() {
   return run;
 }
 
+po::options_description with_run(const po::options_description& common) {
+  po::options_description some("Options");
+  for (const auto& option : common.options()) {
+    if (std::find(std::begin(kWithRun), std::end(kWithRun), option->long_name()) !=
+        std::end(kWithRun)) {
+      some.add(option);
+    }
+  }
+  return some;
+}
+
 void take_run(Options& options, const po::variables_map& values,
               const std::vector<std::string>& words) {
   if (!words.empty()) {

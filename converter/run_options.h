@@ -11,6 +11,10 @@ namespace rehost {
 
 boost::program_options::options_description run_options();
 
+// Those of the common ones that go with it; the job says the rest.
+boost::program_options::options_description with_run(
+    const boost::program_options::options_description& common);
+
 // Fills `options` for the command run; `words` are those behind the command. Throws Error(usage).
 void take_run(Options& options, const boost::program_options::variables_map& values,
               const std::vector<std::string>& words);

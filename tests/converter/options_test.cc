@@ -54,6 +54,40 @@ TEST(Options, TakesADefaultKernel) {
   EXPECT_NE(complaint({"plan", "a", "--default-kernel", ""}).find("RELEASE"), std::string::npos);
 }
 
+TEST(Options, OfRunAreAboutTheWorker) {
+  const Options options =
+      parse_options({"run", "--job", "-", "--job-root", "jobs", "--events", "fd:3", "--quiet"});
+  EXPECT_EQ(options.command, Command::run);
+  EXPECT_EQ(options.run.job, "-");
+  EXPECT_EQ(options.run.job_root, "jobs");
+  EXPECT_EQ(options.events, "fd:3");
+  EXPECT_TRUE(options.quiet && !options.run.validate);
+  EXPECT_EQ(parse_options({"run", "--jobs", "d", "--parallel", "3"}).run.parallel, 3);
+  const std::string help = help_text("run");
+  EXPECT_NE(help.find("--job-root"), std::string::npos);
+  EXPECT_EQ(help.find("--initramfs"), std::string::npos) << "the job says it";
+}
+
+TEST(Options, OfConvertDoNotGoWithRun) {
+  EXPECT_NE(complaint({"run", "--job", "a", "--strict"}).find("--strict does not go with run"),
+            std::string::npos);
+  EXPECT_NE(complaint({"run", "--job", "a", "disk.raw"}).find("'disk.raw'"), std::string::npos);
+  EXPECT_NE(complaint({"run"}).find("one of --job FILE|- and --jobs DIR"), std::string::npos);
+  EXPECT_NE(complaint({"run", "--job", "a", "--jobs", "b"}).find("one of"), std::string::npos);
+  EXPECT_NE(complaint({"run", "--job", "a", "--parallel", "2"}).find("--parallel"),
+            std::string::npos);
+  EXPECT_NE(complaint({"plan", "--job", "a", "disk.raw"}).find("--job belongs to run"),
+            std::string::npos);
+}
+
+TEST(Options, EventsOnStdoutAreAloneThere) {
+  EXPECT_EQ(parse_options({"convert", "a", "--in-place", "--events", "-"}).events, "-");
+  EXPECT_EQ(parse_options({"manifest", "a", "--manifest", "m", "--events", "-"}).events, "-");
+  for (const char* command : {"inspect", "check", "plan", "manifest"}) {
+    EXPECT_NE(complaint({command, "a", "--events", "-"}).find("--events -"), std::string::npos);
+  }
+}
+
 TEST(Options, NameWhatIsWrong) {
   EXPECT_NE(complaint({}).find("no command"), std::string::npos);
   EXPECT_NE(complaint({"destroy", "a"}).find("'destroy'"), std::string::npos);
