@@ -55,8 +55,9 @@ TEST(Options, TakesADefaultKernel) {
 }
 
 TEST(Options, OfRunAreAboutTheWorker) {
-  const Options options =
-      parse_options({"run", "--job", "-", "--job-root", "jobs", "--events", "fd:3", "--quiet"});
+  const Options options = parse_options({"run", "--job", "-", "--job-root", "jobs", "--events",
+                                         "fd:3", "--quiet", "--appliance", "stock"});
+  EXPECT_EQ(options.appliance, "stock");
   EXPECT_EQ(options.command, Command::run);
   EXPECT_EQ(options.run.job, "-");
   EXPECT_EQ(options.run.job_root, "jobs");
