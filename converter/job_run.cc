@@ -182,7 +182,7 @@ class Worker {
       run_conversion(options, limits, signals_.token(), report_);
     } catch (const Error& error) {
       const std::string expired = limits.expired();
-      if (error.kind() == ErrorKind::cancelled && !expired.empty()) {
+      if (error.kind() == ErrorKind::cancelled && !expired.empty() && !signals_.signalled()) {
         throw Error(ErrorKind::environment,
                     expired + ": allow more, or give the worker more processors");
       }

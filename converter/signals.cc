@@ -115,7 +115,7 @@ void SignalWatch::wait() {
     if (number == 0) {
       return;
     }
-    if (number && *number != kStop && stop_.stop_requested()) {
+    if (number && *number != kStop && signalled_.exchange(true)) {
       _exit(128 + *number);
     }
     stop_.request_stop();

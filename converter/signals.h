@@ -2,6 +2,7 @@
 // so that no call into it goes on waiting. A second signal ends the process at once.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <stop_token>
 #include <thread>
@@ -17,14 +18,18 @@ class SignalWatch {
   SignalWatch& operator=(const SignalWatch&) = delete;
 
   std::stop_token token() const { return stop_.get_token(); }
-  // What a first signal does, for other reasons to stop.
+  // What a first signal does, for other reasons to stop; a signal that comes later is the first
+  // all the same.
   void stop();
+  // Has there been one?
+  bool signalled() const { return signalled_; }
 
  private:
   void wait();
   std::optional<unsigned char> next_signal(int milliseconds);
 
   std::stop_source stop_;
+  std::atomic<bool> signalled_ = false;
   std::jthread thread_;
 };
 

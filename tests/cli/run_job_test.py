@@ -423,6 +423,14 @@ class Start(JobTest):
         self.assertEqual(rows[-1]["level"], "error")
         self.refuses(6, "--log-file", "run", "--job", self.job_file, "--log-file", "/proc/version/log")
 
+    def test_a_conversion_without_a_job_has_the_same_events_and_report(self):
+        empty = self.disk("empty.raw", 0)
+        self.refuses(7, "empty.raw is empty", "convert", empty, "--output", self.out, "--events", self.events_file)
+        self.assertNotIn("mgn_event", self.check_events(self.events_file.read_text())[-1])
+        report = json.loads((self.out / "report.json").read_text())
+        schema("report").validate(report)
+        self.assertIsNone(report["job"])
+
     def test_options_of_convert_do_not_go_with_run(self):
         self.write_job(job_document())
         for words in (("--strict",), ("--output", self.out), ("--initramfs", "append"), (self.dir / "disk0.raw",)):
