@@ -4,6 +4,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,6 +75,31 @@ struct Describe {
   }
 };
 
+// Not emptied while another run writes to it: a second worker on one job has nothing to say there.
+int open_alone(const std::string& path) {
+  constexpr unsigned kMode = 0644;
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kMode);
+  struct stat status = {};
+  if (fd == -1 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+    return fd;
+  }
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    close(fd);
+    throw Error(
+        ErrorKind::environment,
+        fmt::format("another run writes its events to {}: wait for its end, or name another "
+                    "file with --events",
+                    path));
+  }
+  if (ftruncate(fd, 0) != 0) {
+    const int error = errno;
+    close(fd);
+    throw Error(ErrorKind::environment,
+                fmt::format("cannot empty {}: {}", path, errno_text(error)));
+  }
+  return fd;
+}
+
 FileDescriptor open_destination(const std::string& destination) {
   int fd = -1;
   if (destination == "-") {
@@ -93,7 +120,7 @@ FileDescriptor open_destination(const std::string& destination) {
     }
     fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
   } else {
-    fd = open(destination.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    fd = open_alone(destination);
   }
   if (fd == -1) {
     throw Error(ErrorKind::usage,

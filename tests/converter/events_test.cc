@@ -112,6 +112,21 @@ TEST(JsonEvents, AReaderWithoutRoomSeesAGapAndNoHalfLines) {
   EXPECT_EQ(json["sequence"], 1);
 }
 
+TEST(JsonEvents, OfOneRunAreNotEmptiedByAnother) {
+  const std::string path = testing::TempDir() + "/events-of-two.jsonl";
+  {
+    JsonEvents first(path);
+    first.on(PhaseStarted{"launch"});
+    EXPECT_THROW(JsonEvents{path}, Error);
+    std::ifstream in(path);
+    std::string line;
+    EXPECT_TRUE(std::getline(in, line));
+  }
+  EXPECT_NO_THROW(JsonEvents{path});
+  const JsonEvents nowhere("/dev/null");
+  EXPECT_NO_THROW(JsonEvents{"/dev/null"}) << "only files are anybody's own";
+}
+
 TEST(JsonEvents, RefuseADescriptorThatIsNotOpen) {
   for (const char* destination :
        {"fd:", "fd:x", "fd:-1", "fd:987", "fd:1x", "/nonexistent/events"}) {
