@@ -169,7 +169,7 @@ int64_t to_number(const Json& value, const std::string& place, int64_t least, in
 
 std::string to_choice(const Json& value, const std::string& place,
                       std::span<const std::string_view> names) {
-  const std::string text = to_text(value, place);
+  std::string text = to_text(value, place);
   if (std::find(names.begin(), names.end(), text) == names.end()) {
     refuse(place,
            fmt::format("cannot be '{}': it is one of {}", shortened(text), fmt::join(names, ", ")));
