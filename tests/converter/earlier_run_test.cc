@@ -15,32 +15,32 @@ namespace fs = std::filesystem;
 class EarlierRunTest : public testing::Test {
  protected:
   void SetUp() override {
-    directory_ = fs::path(testing::TempDir()) / "earlier-run";
-    fs::remove_all(directory_);
-    fs::create_directories(directory_ / "out");
+    directory = fs::path(testing::TempDir()) / "earlier-run";
+    fs::remove_all(directory);
+    fs::create_directories(directory / "out");
     for (const char* name : {"disk0.raw", "out/disk0.raw", "out/disk0.manifest"}) {
-      std::ofstream(directory_ / name) << name;
+      std::ofstream(directory / name) << name;
     }
-    options_.command = Command::convert;
-    options_.sources = {path("disk0.raw")};
-    options_.output = path("out");
-    report_.outcome = "done";
-    report_.exit_code = 0;
-    report_.job = ReportedJob{"web01", "test", "d", "image", {}, {}};
-    report_.job->sources = {{path("disk0.raw"), stamp_of(path("disk0.raw"))}};
-    report_.outputs = {{.path = path("out/disk0.raw"), .stamp = stamp_of(path("out/disk0.raw"))}};
+    options.command = Command::convert;
+    options.sources = {path("disk0.raw")};
+    options.output = path("out");
+    report.outcome = "done";
+    report.exit_code = 0;
+    report.job = ReportedJob{"web01", "test", "d", "image", {}, {}};
+    report.job->sources = {{path("disk0.raw"), stamp_of(path("disk0.raw"))}};
+    report.outputs = {{.path = path("out/disk0.raw"), .stamp = stamp_of(path("out/disk0.raw"))}};
   }
 
-  std::string path(const std::string& name) const { return (directory_ / name).string(); }
+  std::string path(const std::string& name) const { return (directory / name).string(); }
 
   std::optional<EarlierRun> reread() const {
-    write_report(report_, path("report.json"));
+    write_report(report, path("report.json"));
     return read_earlier_run(path("report.json"));
   }
 
-  fs::path directory_;
-  Options options_;
-  Report report_;
+  fs::path directory;
+  Options options;
+  Report report;
 };
 
 TEST_F(EarlierRunTest, ReadsWhatTheReportSays) {
@@ -48,7 +48,7 @@ TEST_F(EarlierRunTest, ReadsWhatTheReportSays) {
   ASSERT_TRUE(run);
   EXPECT_EQ(run->outcome, "done");
   EXPECT_EQ(run->digest, "d");
-  EXPECT_TRUE(still_holds(*run, options_));
+  EXPECT_TRUE(still_holds(*run, options));
 }
 
 TEST_F(EarlierRunTest, AChangedOrMissingFileEndsIt) {
@@ -56,22 +56,22 @@ TEST_F(EarlierRunTest, AChangedOrMissingFileEndsIt) {
   for (const char* name : {"disk0.raw", "out/disk0.raw"}) {
     const auto before = fs::last_write_time(path(name));
     fs::last_write_time(path(name), before + std::chrono::seconds(1));
-    EXPECT_FALSE(still_holds(*run, options_)) << name;
+    EXPECT_FALSE(still_holds(*run, options)) << name;
     fs::last_write_time(path(name), before);
-    EXPECT_TRUE(still_holds(*run, options_)) << name;
+    EXPECT_TRUE(still_holds(*run, options)) << name;
   }
   fs::remove(path("out/disk0.manifest"));
-  EXPECT_FALSE(still_holds(*run, options_));
+  EXPECT_FALSE(still_holds(*run, options));
 }
 
 TEST_F(EarlierRunTest, OtherPathsAreAnotherRun) {
   const auto run = reread();
-  options_.sources = {path("out/disk0.raw")};
-  EXPECT_FALSE(still_holds(*run, options_));
+  options.sources = {path("out/disk0.raw")};
+  EXPECT_FALSE(still_holds(*run, options));
 }
 
 TEST_F(EarlierRunTest, AReportWithoutAJobOrThatIsNoneSaysNothing) {
-  report_.job.reset();
+  report.job.reset();
   EXPECT_FALSE(reread());
   for (const char* text :
        {"", "{", "[]", "{\"outcome\":5}", "{\"outcome\":\"done\",\"job\":null}"}) {
@@ -82,14 +82,14 @@ TEST_F(EarlierRunTest, AReportWithoutAJobOrThatIsNoneSaysNothing) {
 }
 
 TEST_F(EarlierRunTest, ARunningReportIsOne) {
-  report_.outcome = kRunning;
+  report.outcome = kRunning;
   EXPECT_EQ(reread()->outcome, kRunning);
 }
 
 TEST_F(EarlierRunTest, OnlyReportsOfRefusalsAreNotWorthKeeping) {
   reread();
   EXPECT_TRUE(is_worth_keeping(path("report.json")));
-  report_.outcome = "usage";
+  report.outcome = "usage";
   reread();
   EXPECT_FALSE(is_worth_keeping(path("report.json")));
   EXPECT_FALSE(is_worth_keeping(path("absent.json")));
