@@ -320,6 +320,10 @@ class Task(EngineFiles):
                                                             "--events", str(out / "events.jsonl"), "--quiet"])
                 self.assertTrue(out.is_dir())
 
+    def test_an_index_that_is_given_goes_before_the_engine_s(self):
+        done = self.run_task(self.dir / "jobs.list", self.dir / "out", "1", JOB_COMPLETION_INDEX="0")
+        self.assertIn(f"{self.dir}/db.json", done.stdout.splitlines())
+
     def test_the_exit_status_is_that_of_rehost(self):
         done = self.run_task(self.dir / "jobs.list", self.dir / "out", JOB_COMPLETION_INDEX="0", STATUS="8")
         self.assertEqual(done.returncode, 8)
@@ -328,7 +332,7 @@ class Task(EngineFiles):
         jobs, out = self.dir / "jobs.list", self.dir / "out"
         (self.dir / "file").write_text("")
         for status, sentence, words, variables in (
-                (2, "takes LIST and RESULTS", [jobs], {"JOB_COMPLETION_INDEX": "0"}),
+                (2, "takes LIST, RESULTS", [jobs], {"JOB_COMPLETION_INDEX": "0"}),
                 (2, "none of SLURM_ARRAY_TASK_ID", [jobs, out], {}),
                 (2, "'1x', not a number", [jobs, out], {"JOB_COMPLETION_INDEX": "1x"}),
                 (2, "cannot do task 2: ", [jobs, out], {"JOB_COMPLETION_INDEX": "2"}),

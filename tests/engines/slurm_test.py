@@ -38,7 +38,7 @@ class Slurm(unittest.TestCase):
         (self.dir / "work").mkdir()
         self.results = self.dir / "results"
         self.cluster = Cluster(self.dir / "cluster")
-        self.cluster.environment.update(REHOST=REHOST, TMPDIR=str(self.dir / "work"))
+        self.cluster.environment.update(REHOST=REHOST, TMPDIR=str(self.dir / "work"), LIBGUESTFS_CACHEDIR="/var/tmp")
         self.addCleanup(self.leave_no_process)
         self.addCleanup(self.cluster.stop)
         self.cluster.start()
@@ -118,9 +118,12 @@ class Slurm(unittest.TestCase):
         blank = self.dir / "blank.raw"
         with open(blank, "wb") as file:
             file.truncate(8 << 20)
+        cut = self.dir / "cut.qcow2"  # as a copy that is still under way: it may be whole the next time
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", cut, "1G"], check=True)
+        os.truncate(cut, 70000)
         jobs = [self.image_job("good"), self.image_job("killed"),
                 self.job("bad", [(blank, "raw")], {"type": "image", "directory": str(self.dir / "bad-out"), "format": "raw"}),
-                self.job("gone", [(self.dir / "gone.raw", "raw")], {"type": "image", "directory": str(self.dir / "gone-out"), "format": "raw"})]
+                self.job("cut", [(cut, "qcow2")], {"type": "image", "directory": str(self.dir / "cut-out"), "format": "raw"})]
 
         def kill():
             self.wait_for_phase("killed", "apply")
@@ -141,12 +144,12 @@ class Slurm(unittest.TestCase):
         self.assert_converted("good")
         self.assert_converted("killed")
         self.assertEqual((self.report("bad")["outcome"], self.report("bad")["retryable"]), ("unsupported-guest", False))
-        self.assertEqual((self.report("gone")["outcome"], self.report("gone")["retryable"]), ("image-io", True))
+        self.assertEqual((self.report("cut")["outcome"], self.report("cut")["retryable"]), ("image-io", True))
         self.assertEqual(status, 1)
-        for line in ("good: done", "killed: done", "bad: unsupported-guest: ", "gone: image-io: "):
+        for line in ("good: done", "killed: done", "bad: unsupported-guest: ", "cut: image-io: "):
             self.assertIn(f"\n{line}", said)
         self.assertIn("given up after 3 attempts", self.log(3))
-        self.assertEqual(list((self.dir / "work").iterdir()), [], "temporary files are left")
+        self.assertEqual(list((self.dir / "work").glob("rehost*")), [], "temporary files are left")
 
     def test_the_job_of_a_node_that_is_lost_is_done_by_the_next(self):
         job = self.image_job("moved")
@@ -171,7 +174,7 @@ class Slurm(unittest.TestCase):
         time.sleep(3 * 2)  # the scheduler has looked three times
         self.assertEqual(self.cluster.tasks(array)[0][2], 0)
         self.assertEqual(list((self.dir / "cancelled-out").iterdir()), [], "an image is left")
-        self.assertEqual(list((self.dir / "work").iterdir()), [], "temporary files are left")
+        self.assertEqual(list((self.dir / "work").glob("rehost*")), [], "temporary files are left")
 
 
 if __name__ == "__main__":
