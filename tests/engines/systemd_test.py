@@ -99,7 +99,7 @@ class Systemd(unittest.TestCase):
         units = cls.root / "etc/systemd/system"
         shutil.copy(SCRIPTS / "engines/rehost@.service", units)
         shutil.copy(SCRIPTS / "engines/rehost.conf", cls.root / "usr/lib/sysusers.d/rehost.conf")
-        subprocess.run(["systemd-sysusers", f"--root={cls.root}", "/usr/lib/sysusers.d/rehost.conf"], check=True)
+        subprocess.run(["systemd-sysusers", f"--root={cls.root}", SCRIPTS / "engines/rehost.conf"], check=True)
         (units / "rehost@.service.d").mkdir(exist_ok=True)
         (units / "rehost@.service.d/soon.conf").write_text("[Service]\nRestartSec=1\n")
         (units / "rehost-test.service").write_text("[Unit]\nAfter=basic.target\nRequires=basic.target\n[Service]\nExecStart=/share/inside\n")
@@ -157,9 +157,9 @@ class Systemd(unittest.TestCase):
         self.assertEqual(report["outcome"], "unsupported-guest")
 
     def test_a_retryable_one_is_tried_three_times(self):
-        report = self.assert_ended("cut", "exit-code", "7", "2")
+        report = self.assert_ended("cut", "exit-code", "7", "3")  # with the one that systemd refused
         self.assertEqual(report["outcome"], "image-io")
-        self.assertEqual(self.seen["cut"]["journal"].count("Started rehost job cut"), 3, self.seen["cut"]["journal"])
+        self.assertEqual(self.seen["cut"]["journal"].count("Started rehost@cut.service"), 3, self.seen["cut"]["journal"])
 
     def test_stop_ends_a_job_with_a_report_and_nothing_starts_it_again(self):
         report = self.assert_ended("stopped", "exit-code", "9", "0")
