@@ -115,8 +115,9 @@ PartitionName=main Nodes=worker Default=YES MaxTime=INFINITE State=UP
 
     def start_daemon(self, name, *words):
         log = open(self.directory / f"{name}.out", "ab")
-        self.daemons[name] = subprocess.Popen(words, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                              cwd=self.directory)
+        # None outlives the test, even one that is killed.
+        self.daemons[name] = subprocess.Popen(["setpriv", "--pdeathsig=KILL", *words], env=self.environment, stdin=subprocess.DEVNULL,
+                                              stdout=log, stderr=log, cwd=self.directory)
         log.close()
 
     def lose_node(self):
