@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -109,14 +110,21 @@ void SignalWatch::wait() {
   // An appliance that is started just after the signal must go, too: while stopping, look again and
   // again.
   constexpr int kLookAgain = 200;
+  constexpr auto kSameRequest = std::chrono::seconds(1);
+  std::optional<std::chrono::steady_clock::time_point> first;
   while (true) {
     const std::optional<unsigned char> number =
         next_signal(stop_.stop_requested() ? kLookAgain : -1);
     if (number == 0) {
       return;
     }
-    if (number && *number != kStop && signalled_.exchange(true)) {
-      _exit(128 + *number);
+    if (number && *number != kStop) {
+      const auto now = std::chrono::steady_clock::now();
+      if (first && now - *first > kSameRequest) {
+        _exit(128 + *number);
+      }
+      first = first.value_or(now);
+      signalled_ = true;
     }
     stop_.request_stop();
     kill_appliance();

@@ -1,5 +1,7 @@
 // SIGINT and SIGTERM: a thread waits for them, asks the run to stop, and takes the appliance away
-// so that no call into it goes on waiting. A second signal ends the process at once.
+// so that no call into it goes on waiting. A second signal ends the process at once, unless it
+// comes in the same second: a batch system that signals every process of a task, and a wrapper that
+// passes its own signal on, mean one request and not two.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,7 @@
 #include "converter/signals.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -34,13 +35,29 @@ TEST(SignalWatch, AfterAnotherReasonToStopASignalIsTheFirst) {
   EXPECT_TRUE(soon([&] { return signals.signalled(); })) << "and this process is still there";
 }
 
-TEST(SignalWatch, ASecondSignalEndsTheProcess) {
+// Slurm signals every process of a step, and the shell that started rehost passes its own on.
+TEST(SignalWatch, TwoSignalsAtOnceAreOneRequest) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       {
         const SignalWatch signals;
         raise(SIGTERM);
         soon([&] { return signals.signalled(); });
+        raise(SIGTERM);
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        _exit(signals.token().stop_requested() ? 9 : 1);
+      },
+      testing::ExitedWithCode(9), "");
+}
+
+TEST(SignalWatch, ALaterSignalEndsTheProcess) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        const SignalWatch signals;
+        raise(SIGTERM);
+        soon([&] { return signals.signalled(); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(1500));
         raise(SIGTERM);
         std::this_thread::sleep_for(std::chrono::seconds(60));
       },
