@@ -187,7 +187,9 @@ class RunJob(JobTest):
             self.assertEqual((full.status, full.events[-1]["retryable"]), (6, True), full.stderr)
             self.assertIn("No space left on device", full.events[-1]["sentence"])
             self.assertEqual(full.report["outcome"], "running")
-            self.assertEqual([p.name for p in small.iterdir()], ["report.json"])
+            names = {p.name for p in small.iterdir()}
+            self.assertIn("report.json", names)  # which of the documents beside it found room is another matter
+            self.assertLessEqual(names, {"report.json", "report.html", "register-image.json"}, "whole files or none")
             subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
             done = self.run_job(document, "--report", self.report_file)
             self.assertEqual((done.status, done.report["outcome"]), (0, "done"), done.stderr)
