@@ -7,6 +7,7 @@ find by itself: LVM with XFS, btrfs, and md with half of its members.
 import json
 import os
 import pathlib
+import re
 import subprocess
 import unittest
 
@@ -14,19 +15,35 @@ from rehost_cli import MIB, CliTest
 
 MAKE_GUEST = pathlib.Path(__file__).resolve().parents[2] / "scripts/make-guest"
 OWN = pathlib.Path(os.environ["REHOST_APPLIANCE"])
+ABOUT_THE_GUEST = ("outcome", "error", "inspection", "edits", "warnings", "check_before", "check_after")
 ABOUT_THE_WORKER = ("kvm-unavailable", "appliance-mismatch", "appliance-broken")
 
 
+def in_order(rows):
+    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
+
+
 class AsTheStockOne(CliTest):
+    maxDiff = None
+
     def planned(self, appliance, disks):
-        """All that a plan and its report say about the guest."""
+        """What a plan and its report say about the guest: the printed lines, and the report. Every launch gives md arrays other
+        numbers, in the stock appliance too: here they go by their UUIDs, and lists that follow the numbers are in order."""
         report_file = self.dir / "report.json"
         result = self.rehost("plan", "--quiet", "--appliance", appliance, "--report", report_file, *disks)
         self.assertEqual(result.returncode, 0, result.stderr)
-        report = json.loads(report_file.read_text())
-        report["warnings"] = [w for w in report["warnings"] if w["code"] not in ABOUT_THE_WORKER]
+        text = report_file.read_text()
+        arrays = {array["device"]: array["uuid"] for array in json.loads(text)["inspection"]["md_arrays"]}
+
+        def by_uuid(said):
+            return re.sub(r"/dev/md\d+\b", lambda name: f"/dev/md-{arrays[name[0]]}" if name[0] in arrays else name[0], said)
+
+        report = {name: value for name, value in json.loads(by_uuid(text)).items() if name in ABOUT_THE_GUEST}
+        report["warnings"] = in_order(w for w in report["warnings"] if w["code"] not in ABOUT_THE_WORKER)
+        for rows in ("md_arrays", "filesystems", "mounts"):
+            report["inspection"][rows] = in_order(report["inspection"][rows])
         self.assertNotEqual(report["edits"], [])
-        return result.stdout, {name: value for name, value in report.items() if name != "phases"}
+        return sorted(by_uuid(result.stdout).splitlines()), report
 
     def plans_as_stock(self, guest, number_of_disks):
         made = subprocess.run([MAKE_GUEST, guest], check=True, stdout=subprocess.PIPE, text=True)
