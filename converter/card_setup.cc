@@ -40,13 +40,20 @@ bool is_true(std::string_view value) {
 
 CardReading read_interfaces_for(const GuestView& guest, std::string_view card) {
   CardReading reading;
+  CardReading unread;  // ifupdown2 and ifupdown-ng: "iface eth0", and options that say the rest
   bool brought_up = false;
   for (const TextFile& file : read_interfaces(guest)) {
+    if (!is_well_formed(file.content)) {
+      unread = {CardSetup::cannot_tell, file.path.str()};
+    }
     for (const InterfacesLine& line : parse_interfaces_lines(file.content)) {
       const std::vector<std::string> words = words_of(file.content, line);
       const bool brings = !words.empty() && (words[0] == "auto" || words[0].starts_with("allow-"));
       brought_up =
           brought_up || (brings && std::find(words.begin() + 1, words.end(), card) != words.end());
+      if (words.size() > 1 && words.size() < 4 && words[0] == "iface" && words[1] == card) {
+        unread = {CardSetup::cannot_tell, file.path.str()};
+      }
     }
     for (const InterfaceStanza& stanza : parse_interface_stanzas(file.content)) {
       if (stanza.name == card && stanza.family == "inet") {
@@ -57,7 +64,7 @@ CardReading read_interfaces_for(const GuestView& guest, std::string_view card) {
       }
     }
   }
-  return brought_up ? reading : CardReading{};
+  return brought_up ? worse(reading, unread) : unread;
 }
 
 // --- ifcfg files of Red Hat and SUSE

@@ -48,6 +48,8 @@ TEST(CardSetup, Ifupdown) {
   EXPECT_EQ(of("allow-hotplug ens5\niface ens5 inet static\n\taddress 10.0.0.5/24\n"), "-f");
   EXPECT_EQ(of("iface eth0 inet dhcp\n"), "--") << "nothing brings it up";
   EXPECT_EQ(of("auto eth0\niface eth0 inet manual\niface eth0 inet6 auto\n"), "--");
+  EXPECT_EQ(of("auto eth0\niface eth0\n\tuse dhcp\n"), "??") << "ifupdown-ng";
+  EXPECT_EQ(of("auto eth0\niface eth0\n"), "?-");
 }
 
 TEST(CardSetup, IfcfgOfRedHat) {
