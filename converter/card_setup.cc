@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -225,31 +226,72 @@ CardReading read_keyfiles(const GuestView& guest, std::string_view card) {
 
 // --- systemd-networkd
 
-bool matches_card(const std::vector<IniEntry>& entries, std::string_view card) {
+enum class Match { no, yes, maybe };
+
+// systemd.network(5): the lines of one key are one list, and an empty one starts it anew. A "!" in
+// front of a line is for each of its words.
+std::vector<std::string> match_words(const std::vector<IniEntry>& entries, std::string_view key) {
+  std::vector<std::string> words;
+  for (const IniEntry& entry : entries) {
+    if (entry.section != "Match" || entry.key != key) {
+      continue;
+    }
+    if (entry.value.empty()) {
+      words.clear();
+    }
+    const bool negated = entry.value.starts_with('!');
+    for (const std::string& word : split_words(entry.value.substr(negated ? 1 : 0))) {
+      words.push_back((negated ? "!" : "") + word);
+    }
+  }
+  return words;
+}
+
+// `text` is what the card has, nullopt: nothing of this kind, which no pattern matches.
+bool matches_words(const std::vector<std::string>& words, std::optional<std::string_view> text) {
+  bool wanted = false;
+  bool found = false;
+  for (const std::string& word : words) {
+    const bool negated = word.starts_with('!');
+    const bool hit = text && matches_glob(*text, word.substr(negated ? 1 : 0));
+    if (hit && negated) {
+      return false;
+    }
+    wanted = wanted || !negated;
+    found = found || hit;
+  }
+  return found || !wanted;
+}
+
+Match matches_card(const std::vector<IniEntry>& entries, std::string_view card) {
+  const std::map<std::string_view, std::optional<std::string_view>> of_card = {
+      {"Name", card}, {"Type", "ether"}, {"Driver", "ena"}, {"Kind", std::nullopt}};
+  Match match = Match::yes;
   for (const IniEntry& entry : entries) {
     if (entry.section != "Match" || entry.value.empty()) {
       continue;
     }
-    const std::vector<std::string> words = split_words(entry.value);
-    const auto any = [&](std::string_view text) {
-      return std::any_of(words.begin(), words.end(),
-                         [&](const std::string& word) { return matches_glob(text, word); });
-    };
-    if (entry.key == "Name") {
-      const bool negated = words.front().starts_with('!');
-      std::string first = words.front().substr(negated ? 1 : 0);
-      const bool hit = matches_glob(card, first) ||
-                       std::any_of(words.begin() + 1, words.end(), [&](const std::string& word) {
-                         return matches_glob(card, word);
-                       });
-      if (hit == negated) {
-        return false;
-      }
-    } else if (entry.key == "Type" ? !any("ether") : entry.key == "Driver" ? !any("ena") : true) {
-      return false;  // a MAC address, a path, a kind, a host
+    const auto known = of_card.find(entry.key);
+    const bool container = entry.key == "Virtualization" && entry.value.ends_with("container");
+    if (known != of_card.end() ? !matches_words(match_words(entries, entry.key), known->second)
+                               : entry.key == "MACAddress" || entry.key == "PermanentMACAddress" ||
+                                     (container && !entry.value.starts_with('!'))) {
+      return Match::no;
+    }
+    if (known == of_card.end() && !container) {
+      match = Match::maybe;  // a path, a host, the kernel's command line
     }
   }
-  return true;
+  return match;
+}
+
+CardReading networkd_setup(const std::vector<IniEntry>& entries, const GuestPath& path) {
+  const bool address = std::any_of(entries.begin(), entries.end(), [](const IniEntry& entry) {
+    return entry.key == "Address" && (entry.section == "Network" || entry.section == "Address");
+  });
+  const std::string dhcp = ini_value(entries, "Network", "DHCP");
+  const bool asks = is_true(dhcp) || is_word(dhcp, {"ipv4", "both", "v4"});
+  return {asks ? CardSetup::dhcp : address ? CardSetup::fixed : CardSetup::nothing, path.str()};
 }
 
 CardReading read_networkd(const GuestView& guest, std::string_view card) {
@@ -261,22 +303,26 @@ CardReading read_networkd(const GuestView& guest, std::string_view card) {
       files.insert_or_assign(name, std::move(file));
     }
   }
+  // The first that matches has the card. One that may match decides nothing when what has it
+  // otherwise does the same.
+  std::optional<CardReading> doubtful;
+  const auto answer = [&](const CardReading& last) {
+    return !doubtful || doubtful->setup == last.setup
+               ? last
+               : CardReading{CardSetup::cannot_tell, doubtful->where};
+  };
   for (const auto& [name, file] : files) {
     const std::vector<IniEntry> entries = parse_ini(file.content, LineEnds::backslash_goes_on);
-    if (entries.empty() || !matches_card(entries, card)) {
-      continue;
+    const Match match = entries.empty() ? Match::no : matches_card(entries, card);
+    const CardReading reading = networkd_setup(entries, file.path);
+    if (match == Match::yes) {
+      return answer(reading);
     }
-    const bool address = std::any_of(entries.begin(), entries.end(), [](const IniEntry& entry) {
-      return entry.key == "Address" && (entry.section == "Network" || entry.section == "Address");
-    });
-    const std::string dhcp = ini_value(entries, "Network", "DHCP");
-    const bool asks = is_true(dhcp) || is_word(dhcp, {"ipv4", "both", "v4"});
-    return {asks      ? CardSetup::dhcp
-            : address ? CardSetup::fixed
-                      : CardSetup::nothing,
-            file.path.str()};  // the first that matches has the card
+    if (match == Match::maybe) {
+      doubtful = {answer(reading).setup, file.path.str()};
+    }
   }
-  return {};
+  return answer({});
 }
 
 // --- dhcpcd

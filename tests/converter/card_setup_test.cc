@@ -112,6 +112,37 @@ TEST(CardSetup, Networkd) {
             "dd");
 }
 
+TEST(CardSetup, NetworkdPutsTheLinesOfOneKeyTogether) {
+  const auto of = [](const std::string& match) {
+    return setup("networkd", "/etc/systemd/network/10-a.network",
+                 "[Match]\n" + match + "\n[Network]\nDHCP=yes\n");
+  };
+  EXPECT_EQ(of("Name=en*\nName=eth*"), "dd");
+  EXPECT_EQ(of("Name=en* eth*\nName=!ens5"), "d-");
+  EXPECT_EQ(of("Name=lo\nName=\nName=ens5"), "-d");
+  EXPECT_EQ(of("Type=ether\nKind=!*"), "dd") << "89-ethernet.network.example of systemd";
+  EXPECT_EQ(of("Type=!loopback bridge"), "dd");
+  EXPECT_EQ(of("Type=wlan\nWLANInterfaceType=ad-hoc"), "--");
+  EXPECT_EQ(of("Kind=bond"), "--");
+  EXPECT_EQ(of("Name=e*\nVirtualization=!container"), "dd");
+  EXPECT_EQ(of("Name=e*\nVirtualization=container"), "--");
+}
+
+TEST(CardSetup, NetworkdFilesOfWhichNobodyKnowsWhetherTheyMatch) {
+  const std::string dhcp = "[Network]\nDHCP=yes\n";
+  const std::string doubtful = "[Match]\nName=e*\nKernelCommandLine=!nfsroot\n";
+  const std::string path = "/etc/systemd/network/10-a.network";
+  EXPECT_EQ(setup("networkd", path, doubtful + dhcp), "??");
+  EXPECT_EQ(setup("networkd", path, "[Match]\nArchitecture=x86-64\n" + dhcp), "??");
+  MemoryGuest guest;
+  guest.add_file(path, doubtful + dhcp);
+  guest.add_file("/etc/systemd/network/90-b.network", "[Match]\nName=ens5\n" + dhcp);
+  EXPECT_EQ(read_card_setup(guest, "networkd", "ens5").setup, CardSetup::dhcp)
+      << "either of them asks";
+  guest.add_file(path, doubtful + "[Network]\nAddress=10.0.0.5/24\n");
+  EXPECT_EQ(read_card_setup(guest, "networkd", "ens5").setup, CardSetup::cannot_tell);
+}
+
 TEST(CardSetup, Dhcpcd) {
   const std::string path = "/etc/dhcpcd.conf";
   EXPECT_EQ(setup("dhcpcd", path, "hostname\n"), "dd");
