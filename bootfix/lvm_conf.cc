@@ -1,15 +1,27 @@
 #include "bootfix/lvm_conf.h"
 
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
 #include <algorithm>
-#include <optional>
+#include <memory>
 
 #include "bootfix/text_file.h"
 
 namespace rehost {
 namespace {
 
-// What a disk is called on Nitro, for the patterns to be tried on.
-constexpr std::string_view kNvmeName = "/dev/nvme0n1p1";
+// What disks are called on Nitro, for the patterns to be tried on.
+constexpr int kSampleDisks = 3;
+constexpr int kSamplePartitions = 9;
+
+struct FreePcre2 {
+  void operator()(pcre2_code* p) const { pcre2_code_free(p); }
+  void operator()(pcre2_match_data* p) const { pcre2_match_data_free(p); }
+  void operator()(pcre2_match_context* p) const { pcre2_match_context_free(p); }
+};
+template <typename T>
+using Owned = std::unique_ptr<T, FreePcre2>;
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -89,11 +101,13 @@ std::string without_quotes(std::string_view string) {
 }
 
 // "devices/filter" is another spelling for "filter" inside of "devices { }".
-std::string filter_name(std::string_view word) {
+std::string_view setting_name(std::string_view word) {
   constexpr std::string_view kSection = "devices/";
-  if (word.starts_with(kSection)) {
-    word.remove_prefix(kSection.size());
-  }
+  return word.starts_with(kSection) ? word.substr(kSection.size()) : word;
+}
+
+std::string filter_name(std::string_view word) {
+  word = setting_name(word);
   return word == "filter" || word == "global_filter" ? std::string(word) : "";
 }
 
@@ -135,46 +149,79 @@ std::string_view expression_of(std::string_view pattern) {
   return pattern.substr(0, pattern.size() - 1);
 }
 
-// Literal pieces of an expression that must all be in a name that it matches. nullopt: there is
-// more in it than dots and stars.
-std::optional<std::vector<std::string>> pieces_of(std::string_view expression) {
-  if (expression.find_first_of("|()[]{}?+\\") != std::string_view::npos) {
-    return std::nullopt;
-  }
-  std::vector<std::string> pieces(1);
-  for (size_t at = 0; at < expression.size(); ++at) {
-    const bool starred = at + 1 < expression.size() && expression[at + 1] == '*';
-    if (expression[at] == '.' || expression[at] == '*' || starred) {
-      pieces.emplace_back();
-    } else {
-      pieces.back() += expression[at];
+// LVM has regular expressions of its own: ^ $ . * + ? | () []. nullptr: there is something else in
+// this one, and nobody can say here what it means.
+Owned<pcre2_code> compile(std::string_view expression) {
+  constexpr size_t kLongest = 256;
+  constexpr std::string_view kQuantifiers = "*+?";
+  bool quantified = true;  // by this, a quantifier means nothing or something else
+  for (const char c : expression) {
+    const bool quantifier = kQuantifiers.find(c) != std::string_view::npos;
+    if (c == '\\' || c == '{' || c == '}' || (quantifier && quantified)) {
+      return nullptr;
     }
+    quantified = quantifier || c == '(' || c == '|';
   }
-  std::erase(pieces, "");
-  return pieces;
+  if (expression.size() > kLongest || expression.find("[[") != std::string_view::npos ||
+      expression.find("[:") != std::string_view::npos) {
+    return nullptr;
+  }
+  int error = 0;
+  PCRE2_SIZE offset = 0;
+  return Owned<pcre2_code>(pcre2_compile(
+      reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),  // NOLINT: the C API
+      PCRE2_DOTALL | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP, &error, &offset, nullptr));
 }
 
-Match match_nvme(std::string_view pattern) {
-  std::string_view expression = expression_of(pattern);
-  const bool from_start = expression.starts_with('^');
-  const bool to_end = expression.ends_with('$');
-  expression.remove_prefix(from_start ? 1 : 0);
-  expression.remove_suffix(to_end && !expression.empty() ? 1 : 0);
-  const auto pieces = pieces_of(expression);
-  if (!pieces) {
+Match match_name(const pcre2_code* code, const std::string& name) {
+  constexpr uint32_t kMatchLimit = 10'000;
+  const Owned<pcre2_match_data> data(pcre2_match_data_create(1, nullptr));
+  const Owned<pcre2_match_context> limits(pcre2_match_context_create(nullptr));
+  if (code == nullptr || data == nullptr || limits == nullptr) {
     return Match::maybe;
   }
-  if (std::any_of(pieces->begin(), pieces->end(), [](const std::string& piece) {
-        return kNvmeName.find(piece) == std::string_view::npos;
-      })) {
-    return Match::no;
+  pcre2_set_match_limit(limits.get(), kMatchLimit);
+  const int result =
+      pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(name.data()),  // NOLINT: the C API
+                  name.size(), 0, 0, data.get(), limits.get());
+  return result >= 0 ? Match::yes : result == PCRE2_ERROR_NOMATCH ? Match::no : Match::maybe;
+}
+
+struct Pattern {
+  bool accepts = false;
+  bool of_links =
+      false;  // /dev/disk/by-id/...: EC2 has such names too, and they cannot be foretold
+  Owned<pcre2_code> code;
+};
+
+std::vector<Pattern> patterns_of(const LvmFilter& filter) {
+  std::vector<Pattern> patterns;
+  for (const std::string& pattern : filter.patterns) {
+    if (pattern.starts_with('a') || pattern.starts_with('r')) {
+      const std::string_view expression = expression_of(pattern);
+      patterns.push_back({pattern[0] == 'a',
+                          expression.find("disk") != std::string_view::npos ||
+                              expression.find("block") != std::string_view::npos,
+                          compile(expression)});
+    }
   }
-  if (pieces->empty()) {
-    return Match::yes;
+  return patterns;
+}
+
+// lvm.conf(5): the first pattern that matches a name decides, and no match accepts. One name that
+// is accepted is enough for a device.
+NvmeView view_of(const std::vector<Pattern>& patterns, const std::string& name) {
+  bool may_accept = false;
+  bool may_reject = false;
+  for (const Pattern& pattern : patterns) {
+    const Match match = match_name(pattern.code.get(), name);
+    may_accept = may_accept || (pattern.accepts && (match != Match::no || pattern.of_links));
+    may_reject = may_reject || (!pattern.accepts && match != Match::no);
+    if (match == Match::yes) {
+      break;
+    }
   }
-  const bool open_end = !to_end || expression.ends_with(".*");
-  const bool at_start = !from_start || kNvmeName.starts_with(pieces->front());
-  return pieces->size() == 1 && at_start && open_end ? Match::yes : Match::maybe;
+  return !may_reject ? NvmeView::seen : may_accept ? NvmeView::cannot_tell : NvmeView::hidden;
 }
 
 std::string with_nvme_accepted(std::string_view text) {
@@ -240,17 +287,35 @@ std::vector<LvmFilter> parse_lvm_filters(std::string_view text) {
   return filters;
 }
 
-bool hides_nvme(const LvmFilter& filter) {
-  for (const std::string& pattern : filter.patterns) {
-    const Match match = match_nvme(pattern);
-    if (pattern.starts_with('a') && match == Match::yes) {
-      return false;
-    }
-    if (pattern.starts_with('r') && match != Match::no) {
-      return true;
+NvmeView view_of_nvme(const LvmFilter& filter) {
+  const std::vector<Pattern> patterns = patterns_of(filter);
+  std::optional<NvmeView> view;
+  for (int disk = 0; disk < kSampleDisks; ++disk) {
+    const std::string name = "/dev/nvme" + std::to_string(disk) + "n1";
+    for (int partition = 0; partition <= kSamplePartitions; ++partition) {
+      const NvmeView of_name =
+          view_of(patterns, partition == 0 ? name : name + "p" + std::to_string(partition));
+      view = !view || *view == of_name ? of_name : NvmeView::cannot_tell;
     }
   }
-  return false;
+  return *view;
+}
+
+bool hides_nvme(const LvmFilter& filter) {
+  return view_of_nvme(filter) != NvmeView::seen;
+}
+
+std::optional<bool> devices_file_switch(std::string_view text) {
+  std::optional<bool> on;
+  Scanner scanner(text);
+  bool named = false;
+  while (scanner.next()) {
+    if (named && scanner.text() == "=" && scanner.next()) {
+      on = scanner.text() != "0";
+    }
+    named = setting_name(scanner.text()) == "use_devicesfile";
+  }
+  return on;
 }
 
 std::vector<GuestPath> lvm_conf_files(const GuestView& guest) {

@@ -2,6 +2,7 @@
 // volume group from a machine whose disks are NVMe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,15 @@ struct LvmFilter {
 // Comments and anything that is not understood are passed over.
 std::vector<LvmFilter> parse_lvm_filters(std::string_view text);
 
-// Patterns are tried in order and the first that matches decides; no match accepts. A regular
-// expression that is more than this program reads counts as one that may match.
+// What a filter makes of the names that disks and partitions have on EC2. cannot_tell: of some of
+// them only, or a pattern is more than this program reads.
+enum class NvmeView { seen, hidden, cannot_tell };
+NvmeView view_of_nvme(const LvmFilter& filter);
+// Anything but seen: the fix makes sure of it.
 bool hides_nvme(const LvmFilter& filter);
+
+// The last use_devicesfile of the text that is no comment.
+std::optional<bool> devices_file_switch(std::string_view text);
 
 // Is a physical volume among the disks? Without one, filters decide nothing.
 bool uses_lvm(const Inspection& inspection);

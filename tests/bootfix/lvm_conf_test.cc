@@ -77,6 +77,36 @@ TEST(LvmConf, AFilterThatHidesNvmeIsSeen) {
   }
 }
 
+// The fix makes sure of NVMe; the check says what it knows.
+TEST(LvmConf, RegularExpressionsAreTriedOnNamesOfNvme) {
+  const auto view = [](const std::string& list) {
+    return view_of_nvme(parse_lvm_filters("filter = [ " + list + " ]").at(0));
+  };
+  for (const std::string list :
+       {R"("a|^/dev/(sd|nvme).*|", "r|.*|")", R"("a|/dev/nvme[0-9]|", "r|.*|")",
+        R"("a|^/dev/nvme[0-9]+n1(p[0-9]+)?$|", "r|.*|")", R"("r|^/dev/(sr|loop)[0-9]|")"}) {
+    EXPECT_EQ(view(list), NvmeView::seen) << list;
+    EXPECT_FALSE(hidden_by(list)) << list;
+  }
+  for (const std::string list : {R"("a|^/dev/sd[a-z]+[0-9]*$|", "r|.*|")", R"("r|/dev/[^s].*|")",
+                                 R"("a|^/dev/(sd|vd)|", "r|.*|")"}) {
+    EXPECT_EQ(view(list), NvmeView::hidden) << list;
+  }
+  for (const std::string list :
+       {R"("a|/dev/nvme0n1p2|", "r|.*|")", R"("a|^/dev/disk/by-id/|", "r|.*|")",
+        R"("a|/dev/nvme\\d|", "r|.*|")", R"("a|/dev/[[:alnum:]]*|", "r|.*|")",
+        R"("a|((((x+)+)+)+)++|", "r|.*|")"}) {
+    EXPECT_EQ(view(list), NvmeView::cannot_tell) << list;
+    EXPECT_TRUE(hidden_by(list)) << list;
+  }
+}
+
+TEST(LvmConf, TheSwitchOfTheDevicesFileIsNoComment) {
+  EXPECT_EQ(devices_file_switch("devices {\n\t# use_devicesfile = 0\n}\n"), std::nullopt);
+  EXPECT_EQ(devices_file_switch("devices {\n\tuse_devicesfile\t=\t0\n}\n"), false);
+  EXPECT_EQ(devices_file_switch("devices/use_devicesfile=0\nuse_devicesfile = 1\n"), true);
+}
+
 TEST(LvmConf, CommentsAndOtherSettingsAreNoFilters) {
   const std::string text =
       "# filter = [ \"r|.*|\" ]\nactivation {\n  mlock_filter = [ \"r|.*|\" ]\n}\n"
