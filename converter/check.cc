@@ -33,7 +33,8 @@ struct Facts {
   // Reading an initramfs costs a transfer and its unpacking: four questions share the answers.
   struct FromInitramfs {
     std::vector<DriverState> states;
-    std::vector<std::string> hiding;  // settings that hide NVMe disks from it
+    std::vector<HidingSetting> hiding;  // settings that hide NVMe disks from it
+    std::optional<std::string> unread;  // why there may be more in it
   };
   mutable std::map<std::string, FromInitramfs> read = {};
 
@@ -43,15 +44,20 @@ struct Facts {
       return known->second;
     }
     KernelDrivers drivers = read_kernel_drivers(guest, kernel);
-    FromInitramfs facts{.states = std::move(drivers.states), .hiding = {}};
+    FromInitramfs facts{
+        .states = std::move(drivers.states), .hiding = {}, .unread = drivers.unreadable};
     if (drivers.initramfs) {
-      facts.hiding = settings_hiding_nvme(*drivers.initramfs, inspection);
+      facts.hiding = settings_hiding_nvme(*drivers.initramfs, inspection, needs());
+    } else if (!facts.unread) {
+      facts.unread = "there is none";
     }
     return read.emplace(kernel.release, std::move(facts)).first->second;
   }
   const std::vector<DriverState>& drivers_of(const KernelImage& kernel) const {
     return initramfs_of(kernel).states;
   }
+
+  InitramfsNeeds needs() const { return initramfs_needs(guest, inspection, default_arguments()); }
 
   const BootEntry* default_entry() const {
     if (!boot_config || !boot_config->default_entry) {
@@ -64,12 +70,13 @@ struct Facts {
   }
 };
 
+enum class Weight { required, advisory };
+
 struct Answer {
   Verdict verdict = Verdict::cannot_tell;
   std::string detail;
+  Weight weight = Weight::required;  // advisory: this machine boots whatever the verdict
 };
-
-enum class Weight { required, advisory };
 
 struct Question {
   std::string_view name;
@@ -196,11 +203,36 @@ Answer ask_initramfs_settings(const Facts& facts) {
   if (facts.default_kernel == nullptr) {
     return {Verdict::cannot_tell, "the default kernel is not known"};
   }
-  const std::vector<std::string>& hiding = facts.initramfs_of(*facts.default_kernel).hiding;
-  if (hiding.empty()) {
-    return {Verdict::yes, "nothing in it hides them"};
+  const Facts::FromInitramfs& read = facts.initramfs_of(*facts.default_kernel);
+  const auto hidden_by = [&](bool needed, bool certain) {
+    std::vector<std::string> texts;
+    for (const HidingSetting& setting : read.hiding) {
+      if (setting.needed == needed && setting.certain == certain) {
+        texts.push_back(setting.text);
+      }
+    }
+    return fmt::format("{}", fmt::join(texts, ", "));
+  };
+  const Weight weight = facts.needs().any() ? Weight::required : Weight::advisory;
+  if (read.unread) {
+    return {Verdict::cannot_tell, fmt::format("cannot be read: {}", *read.unread), weight};
   }
-  return {Verdict::no, fmt::format("hidden by {}", fmt::join(hiding, ", "))};
+  if (const std::string settings = hidden_by(true, true); !settings.empty()) {
+    return {Verdict::no, fmt::format("hidden by {}", settings)};
+  }
+  if (const std::string settings = hidden_by(true, false); !settings.empty()) {
+    return {Verdict::cannot_tell, fmt::format("perhaps hidden by {}", settings)};
+  }
+  if (const std::string settings = hidden_by(false, true); !settings.empty()) {
+    return {Verdict::no, fmt::format("hidden by {}, but nothing that it has to find", settings),
+            Weight::advisory};
+  }
+  if (const std::string settings = hidden_by(false, false); !settings.empty()) {
+    return {Verdict::cannot_tell,
+            fmt::format("perhaps hidden by {}, but nothing that it has to find", settings),
+            Weight::advisory};
+  }
+  return {Verdict::yes, "nothing in it hides them"};
 }
 
 Answer ask_other_kernels(const Facts& facts) {
@@ -446,7 +478,8 @@ std::vector<CheckAnswer> check_guest(const GuestView& guest, const Inspection& i
   for (const Question& question : kQuestions) {
     const Answer answer = question.ask(facts);
     answers.push_back({std::string(question.name), std::string(question.sentence), answer.verdict,
-                       question.weight == Weight::required, answer.detail});
+                       question.weight == Weight::required && answer.weight == Weight::required,
+                       answer.detail});
   }
   return answers;
 }
