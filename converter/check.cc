@@ -374,6 +374,22 @@ Answer ask_console(const Facts& facts) {
           there ? "console=ttyS0" : "no console=ttyS0: the EC2 serial console stays empty"};
 }
 
+// Do network cards keep the names that the kernel gives them, eth0 and so on? nullopt: that depends
+// on a boot entry which could not be read.
+std::optional<bool> keeps_kernel_names(const Facts& facts) {
+  // systemd.link(5), and the files that distributions tell their users to mask.
+  for (const char* rule :
+       {"/etc/udev/rules.d/80-net-setup-link.rules", "/etc/systemd/network/99-default.link"}) {
+    if (facts.guest.read_link(GuestPath(rule)) == "/dev/null") {
+      return true;
+    }
+  }
+  if (facts.default_entry() == nullptr) {
+    return std::nullopt;
+  }
+  return facts.default_arguments().last_value("net.ifnames") == "0";
+}
+
 bool lacks_dhcp_client(const GuestView& guest, std::string_view stack) {
   return (stack == "ifupdown" || stack == "network-scripts") && !has_dhcp_client(guest) &&
          !(stack == "network-scripts" && has_program(guest, "NetworkManager"));
@@ -397,9 +413,12 @@ Answer network_of(const Facts& facts, const NetworkStack& stack, const std::stri
   if (lacks_dhcp_client(facts.guest, stack.name)) {
     return {Verdict::no, fmt::format("{} finds no DHCP client in the guest", stack.name)};
   }
-  if (stack.classic_interface_names && facts.default_arguments().last_value("net.ifnames") != "0") {
-    return {Verdict::no, fmt::format("{} configures eth0, and the kernel is not told net.ifnames=0",
-                                     stack.name)};
+  const std::optional<bool> classic = keeps_kernel_names(facts);
+  if (stack.classic_interface_names && !classic.value_or(false)) {
+    return {classic ? Verdict::no : Verdict::cannot_tell,
+            fmt::format("{} configures eth0, and {}", stack.name,
+                        classic ? "the kernel is not told net.ifnames=0"
+                                : "the boot loader's default entry is not known")};
   }
   return {Verdict::yes, fmt::format("{} asks DHCP", stack.name)};
 }
@@ -428,11 +447,15 @@ Answer ask_network(const Facts& facts) {
   }
   const bool classic = needs_classic_interface_names(facts.guest, facts.target);
   Answer answer = network_of_card(facts, "eth0");
-  const bool told = facts.default_arguments().last_value("net.ifnames") == "0";
-  if (answer.verdict != Verdict::yes || classic || told) {
+  const std::optional<bool> told = keeps_kernel_names(facts);
+  if (answer.verdict != Verdict::yes || classic || told.value_or(false)) {
     return answer;
   }
-  return network_of_card(facts, "ens5");
+  Answer renamed = network_of_card(facts, "ens5");
+  if (!told && renamed.verdict == Verdict::no) {
+    renamed.verdict = Verdict::cannot_tell;  // it may keep the name eth0
+  }
+  return renamed;
 }
 
 constexpr Question kQuestions[] = {

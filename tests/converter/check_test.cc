@@ -74,5 +74,26 @@ TEST(Check, AFilterInTheInitramfsMattersWhereTheRootNeedsLvm) {
   EXPECT_EQ(answer(fixture, "initramfs-settings"), "no!");
 }
 
+TEST(Check, NamesOfCardsWithoutABootEntryThatCanBeRead) {
+  LoadedFixture fixture = converted("debian12");  // ifupdown, eth0
+  EXPECT_EQ(answer(fixture, "network"), "yes!");
+  const GuestView& guest = fixture.guest;
+  const std::string menu = guest.read(GuestPath("/boot/grub/grub.cfg")).value();
+  fixture.guest.add_file("/boot/grub/grub.cfg", "");
+  EXPECT_EQ(answer(fixture, "network"), "cannot-tell!");
+  for (const char* rule :
+       {"/etc/udev/rules.d/80-net-setup-link.rules", "/etc/systemd/network/99-default.link"}) {
+    LoadedFixture masked = fixture;
+    masked.guest.add_symlink(rule, "/dev/null");
+    EXPECT_EQ(answer(masked, "network"), "yes!") << rule;
+  }
+  std::string untold = menu;
+  for (size_t at = 0; (at = untold.find("net.ifnames=0", at)) != std::string::npos;) {
+    untold.erase(at, std::string_view("net.ifnames=0").size());
+  }
+  fixture.guest.add_file("/boot/grub/grub.cfg", untold);
+  EXPECT_EQ(answer(fixture, "network"), "no!");
+}
+
 }  // namespace
 }  // namespace rehost
