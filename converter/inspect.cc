@@ -23,6 +23,7 @@ namespace {
 
 // GPT partition types: UEFI specification, table 5.7, and the GRUB manual, "BIOS installation".
 constexpr std::string_view kEspTypes[] = {"c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "0xef"};
+constexpr std::string_view kBiosBootType = "21686148-6449-6e6f-744e-656564454649";
 
 // What has to be mounted for a conversion. Data volumes stay out: mounting them would replay their
 // journals.
@@ -72,13 +73,36 @@ std::vector<BootMarks> boot_marks(const ProbedDevices& survey, const Inspection&
   std::vector<BootMarks> marks(inspection.volumes.size());
   for (const Disk& disk : inspection.disks) {
     marks.at(disk.volume).grub = disk.grub_in_boot_sector;
+    marks.at(disk.volume).gpt = disk.partition_table == "gpt";
   }
   for (const ProbedDevice& probed : survey.contents) {
-    if (probed.filesystem.volume && is_one_of(kEspTypes, probed.partition_type)) {
-      marks.at(*probed.filesystem.volume).esp = true;
+    if (probed.filesystem.volume) {
+      BootMarks& of_disk = marks.at(*probed.filesystem.volume);
+      of_disk.esp = of_disk.esp || is_one_of(kEspTypes, probed.partition_type);
+      // One that blkid could not look at may be such a partition too.
+      of_disk.bios_boot = of_disk.bios_boot || probed.partition_type.empty() ||
+                          probed.partition_type == kBiosBootType;
     }
   }
   return marks;
+}
+
+// GRUB in the boot sector, with all of it that the boot sector leads to.
+bool starts_by_grub(const BootMarks& disk) {
+  return disk.grub && (!disk.gpt || !disk.esp || disk.bios_boot);
+}
+
+Firmware firmware_of_mounted(std::span<const BootMarks> marks, const Inspection& inspection) {
+  bool esp = false;
+  std::optional<size_t> boot_disk;
+  for (const MountedFilesystem& mounted : inspection.mounts) {
+    const Filesystem* filesystem = find_filesystem(inspection, mounted.device);
+    esp = esp || (filesystem != nullptr && filesystem->type == "vfat");
+    if (mounted.where == GuestPath("/") || mounted.where == GuestPath("/boot")) {
+      boot_disk = filesystem == nullptr ? std::nullopt : filesystem->volume;
+    }
+  }
+  return firmware_of(marks, esp, boot_disk);
 }
 
 // e_ident and e_machine of elf(5).
@@ -231,10 +255,12 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
     }
   }
   inspection.arrays = survey.arrays;
-  inspection.firmware = firmware_of(boot_marks(survey, inspection));
+  const std::vector<BootMarks> marks = boot_marks(survey, inspection);
+  inspection.firmware = firmware_of(marks);
   const FoundRoot root = find_root(guest, survey, inspection);
   inspection.root = root.device;
   mount_system(guest, inspection, root.btrfs);
+  inspection.firmware = firmware_of_mounted(marks, inspection);
   identify_system(guest, inspection);
   find_system_kernels(guest, inspection);
   result.warnings = degraded_arrays(inspection);
@@ -250,10 +276,16 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
 Firmware firmware_of(std::span<const BootMarks> disks) {
   for (const BootMarks& disk : disks) {
     if (disk.esp || disk.grub) {
-      return disk.grub ? Firmware::bios : Firmware::uefi;
+      return starts_by_grub(disk) ? Firmware::bios : Firmware::uefi;
     }
   }
   return Firmware::bios;
+}
+
+Firmware firmware_of(std::span<const BootMarks> disks, bool esp_mounted,
+                     std::optional<size_t> boot_disk) {
+  const bool by_grub = boot_disk && disks[*boot_disk].grub && !disks[*boot_disk].esp;
+  return by_grub && !esp_mounted ? Firmware::bios : firmware_of(disks);
 }
 
 void identify_system(const GuestView& guest, Inspection& inspection) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,12 +28,19 @@ InspectResult inspect_guest(GuestfsGuest& guest, const std::vector<Volume>& volu
 struct BootMarks {
   bool esp = false;   // an EFI system partition
   bool grub = false;  // GRUB in its boot sector
+  bool gpt = false;
+  bool bios_boot = false;  // a BIOS boot partition, where GRUB has the rest of itself
 };
 // How the machine was started: the first disk that has something to start from decides. GRUB in its
 // boot sector counts more than an ESP beside it (cloud images have both, and start both ways). What
 // an old boot disk among the data disks has left in its sectors, or a Windows disk for its ESP,
-// does not count; nor does a BIOS boot partition that no boot sector leads to.
+// does not count; nor does a BIOS boot partition that no boot sector leads to, or GRUB in the boot
+// sector of a GPT disk with an ESP and no BIOS boot partition for the rest of it.
 Firmware firmware_of(std::span<const BootMarks> disks);
+// With what the root's fstab says: when it mounts no ESP, and the disk of /boot has GRUB and no
+// ESP, the ESP of another disk is no more than what an old system has left there.
+Firmware firmware_of(std::span<const BootMarks> disks, bool esp_mounted,
+                     std::optional<size_t> boot_disk);
 
 // The parts of an inspection that are asked of the guest's files alone.
 // Which system it is, for which processor, and whether its files carry SELinux labels. Throws

@@ -96,5 +96,23 @@ TEST(FirmwareOf, AMachineIsWhatItsFirstBootableDiskSays) {
   EXPECT_EQ(firmware({none, esp}), Firmware::uefi);
 }
 
+TEST(FirmwareOf, GrubInTheBootSectorOfAGptDiskNeedsItsPartition) {
+  const BootMarks stale{.esp = true, .grub = true, .gpt = true};
+  const BootMarks cloud{.esp = true, .grub = true, .gpt = true, .bios_boot = true};
+  const BootMarks no_esp{.esp = false, .grub = true, .gpt = true};
+  EXPECT_EQ(firmware({stale}), Firmware::uefi);
+  EXPECT_EQ(firmware({cloud}), Firmware::bios);
+  EXPECT_EQ(firmware({no_esp}), Firmware::bios) << "there is nothing else to start from";
+}
+
+TEST(FirmwareOf, AnEspThatTheSystemDoesNotMountIsOfAnotherSystem) {
+  const std::vector<BootMarks> disks = {{.esp = true, .grub = false, .gpt = true},
+                                        {.esp = false, .grub = true}};
+  EXPECT_EQ(firmware_of(disks, false, 1), Firmware::bios);
+  EXPECT_EQ(firmware_of(disks, true, 1), Firmware::uefi);
+  EXPECT_EQ(firmware_of(disks, false, 0), Firmware::uefi) << "systemd mounts its ESP by itself";
+  EXPECT_EQ(firmware_of(disks, false, std::nullopt), Firmware::uefi) << "a root on LVM";
+}
+
 }  // namespace
 }  // namespace rehost
