@@ -49,7 +49,7 @@ struct Facts {
     if (drivers.initramfs) {
       facts.hiding = settings_hiding_nvme(*drivers.initramfs, inspection, needs());
     } else if (!facts.unread) {
-      facts.unread = "there is none";
+      facts.unread = "there is none, or it is no file that can be read";
     }
     return read.emplace(kernel.release, std::move(facts)).first->second;
   }
@@ -215,7 +215,8 @@ Answer ask_initramfs_settings(const Facts& facts) {
   };
   const Weight weight = facts.needs().any() ? Weight::required : Weight::advisory;
   if (read.unread) {
-    return {Verdict::cannot_tell, fmt::format("cannot be read: {}", *read.unread), weight};
+    return {Verdict::cannot_tell, fmt::format("not all that is in it is known: {}", *read.unread),
+            weight};
   }
   if (const std::string settings = hidden_by(true, true); !settings.empty()) {
     return {Verdict::no, fmt::format("hidden by {}", settings)};

@@ -158,10 +158,7 @@ InitramfsNeeds initramfs_needs(const GuestView& guest, const Inspection& inspect
       need(inspection, device_of(names.meaning(entry.device, entry.type)), needs);
     }
   }
-  if (const auto resume = arguments.last_value("resume")) {
-    need(inspection, device_of(names.meaning(*resume)), needs);
-  }
-  // dracut.cmdline(7): it waits for each of these.
+  // dracut.cmdline(7): it waits for each of these. A resume device is given up after a while.
   needs.lvm = needs.lvm ||
               ((arguments.has("rd.lvm.lv") || arguments.has("rd.lvm.vg")) && uses_lvm(inspection));
   for (const Filesystem& filesystem : inspection.filesystems) {

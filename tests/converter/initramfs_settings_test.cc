@@ -108,6 +108,9 @@ TEST(InitramfsSettings, WhatHidesDataAloneIsNotNeeded) {
       << "dracut waits for it";
   EXPECT_EQ(hiding(lvm, machine("/dev/md127", true, true)),
             Words{"(the filter in etc/lvm/lvm.conf)"});
+  Inspection swap = data;
+  swap.filesystems.push_back(testing::logical_volume("/dev/vg0/swap", "swap", "s"));
+  EXPECT_EQ(hiding(lvm, swap, "resume=UUID=s"), Words{"(the filter in etc/lvm/lvm.conf)"});
   Inspection usr = data;
   usr.filesystems.push_back(testing::logical_volume("/dev/vg0/usr", "ext4", "u"));
   usr.mounts.push_back({GuestPath("/usr"), DeviceName("/dev/vg0/usr")});
