@@ -10,6 +10,7 @@
 #include "converter/core/error.h"
 #include "images/byte_order.h"
 #include "images/marks.h"
+#include "images/same_disk.h"
 
 namespace rehost {
 namespace {
@@ -223,8 +224,7 @@ bool JournalReader::is_volume(size_t volume, const Volume& disk) const {
     return false;
   }
   const auto lies_at = [&disk](const std::filesystem::path& path) {
-    std::error_code ignored;
-    return !path.empty() && std::filesystem::equivalent(path, disk.path, ignored);
+    return !path.empty() && same_disk(path, disk.path);
   };
   const uint64_t inode = inode_of(disk.path);
   return disk.path == volumes_[volume].path || (inode != 0 && inode == inodes_[volume]) ||
