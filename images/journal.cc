@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 
 #include "converter/core/error.h"
@@ -83,6 +84,13 @@ bool follows(const JournalEntry& entry, const JournalEntry& previous) {
 uint64_t inode_of(const std::string& path) {
   struct stat status = {};
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) ? status.st_ino : 0;
+}
+
+// What cannot be looked at may be there.
+bool is_absent(const std::filesystem::path& path) {
+  struct stat status = {};
+  return path.empty() ||
+         (::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR));
 }
 
 std::filesystem::path directory_of(const std::filesystem::path& journal) {
@@ -226,9 +234,15 @@ bool JournalReader::is_volume(size_t volume, const Volume& disk) const {
   const auto lies_at = [&disk](const std::filesystem::path& path) {
     return !path.empty() && same_disk(path, disk.path);
   };
+  const std::filesystem::path beside = beside_journal(volume);
+  if (disk.path == volumes_[volume].path || lies_at(beside) || lies_at(volumes_[volume].path)) {
+    return true;
+  }
+  // Moved or renamed, it is gone from there. Otherwise the number is that of another file system,
+  // and this is a copy: finished in the place of its original, the original never could be.
   const uint64_t inode = inode_of(disk.path);
-  return disk.path == volumes_[volume].path || (inode != 0 && inode == inodes_[volume]) ||
-         lies_at(beside_journal(volume)) || lies_at(volumes_[volume].path);
+  return inode != 0 && inode == inodes_[volume] && is_absent(beside) &&
+         is_absent(volumes_[volume].path);
 }
 
 std::filesystem::path JournalReader::beside_journal(size_t volume) const {

@@ -13,9 +13,11 @@
 // Which disk is a volume of the journal? Files are moved, linked and mounted elsewhere, and devices
 // change their names, so the path alone says little. A disk of the same size is that volume when it
 //
-//   - is the file with the same inode number: renamed, moved, hard linked, mounted elsewhere; or
+//   - has the same path, which for a block device is its first link in /dev/disk/by-id, or is the
+//     same file or device: hard linked, another link; or
 //   - lies where the volume lay as seen from the journal: the directory was copied with all; or
-//   - has the same path, which for a block device is its first link in /dev/disk/by-id.
+//   - is a file with the same inode number, and nothing lies at these two places any more: renamed,
+//     moved, mounted elsewhere. A copy on another file system may have the number, too.
 //
 // That finds the disk. It is not trusted: before anything is written each sector of every entry
 // must hold its bytes of before or of after (images/commit.h).
