@@ -1,0 +1,67 @@
+#include "converter/in_place.h"
+
+#include <gtest/gtest.h>
+
+#include "converter/conversion.h"
+#include "images/block_manifest.h"
+#include "images/copier.h"
+#include "images/journal.h"
+#include "images/marks.h"
+#include "images/probe.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_directory.h"
+
+namespace rehost {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+class NoEvents : public EventSink {
+ public:
+  void on(const Event& /*event*/) override {}
+};
+
+// A disk whose conversion in place was killed before its first write.
+class InPlace : public testing::Test {
+ protected:
+  InPlace() {
+    disk = {"disk0", directory.write("disk.raw", std::string(kBytes, 'a')), "raw", kBytes};
+    journal = default_journal_path(disk);
+    manifest = directory / "rehost-disk.manifest";
+  }
+  void interrupt(const std::vector<std::filesystem::path>& manifests) {
+    JournalWriter writer(journal, {disk}, manifests);
+    writer.add(0, 4096, Bytes(512, std::byte{'a'}), Bytes(512, std::byte{'X'}));
+    writer.finish();
+    put_marks(journal, {}, {disk});
+  }
+
+  static constexpr uint64_t kBytes = 1 << 20;
+  const TemporaryDirectory directory;
+  Volume disk;
+  std::filesystem::path journal;
+  std::filesystem::path manifest;
+  NoEvents events;
+  Report report;
+};
+
+TEST_F(InPlace, AReplicaThatHasJustBeenFinishedIsNotToBeCopiedAgain) {
+  write_manifest(directory / "source.manifest", hash_image(*open_volume(disk), {}));
+  interrupt({manifest});
+  Options options;
+  options.command = Command::convert;
+  options.sources = {disk.path};
+  options.source_format = "raw";
+  options.source_manifests = {directory / "source.manifest"};
+  options.in_place = true;
+  options.report = directory / "report.json";
+  options.work_dir = directory.path();
+  options.appliance = directory / "no-appliance";
+  // It goes on to the launch.
+  EXPECT_ERROR(ErrorKind::environment, "no-appliance", run_conversion(options, events, {}, report));
+  EXPECT_FALSE(std::filesystem::exists(journal));
+  EXPECT_TRUE(std::filesystem::exists(manifest));
+}
+
+}  // namespace
+}  // namespace rehost
