@@ -227,6 +227,11 @@ void conclude(const CommitOptions& options, const Replay& replay, Direction dire
                             "rollback to be done with the journal {}",
                             error.what(), second.what(), options.journal.native()));
   }
+  try {
+    sync_directory(options.journal.parent_path());  // or it would be back after a power cut
+  } catch (const Error&) {
+    throw Error(error);  // what failed first is the reason
+  }
   throw Error(error);
 }
 
