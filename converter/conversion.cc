@@ -378,8 +378,8 @@ bool deal_with_interrupted(const OpenDisks& disks, const Options& options, Event
   }
   const Phase phase("recover", events, report, stop);
   recover(disks.volumes, journal,
-          options.command == Command::rollback ? Recovery::undo : Recovery::finish, events, stop,
-          report);
+          options.command == Command::rollback ? Recovery::undo : Recovery::finish,
+          report_path(options), events, stop, report);
   if (!recovery) {
     report.outputs.clear();
   }

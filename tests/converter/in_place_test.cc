@@ -63,5 +63,21 @@ TEST_F(InPlace, AReplicaThatHasJustBeenFinishedIsNotToBeCopiedAgain) {
   EXPECT_TRUE(std::filesystem::exists(manifest));
 }
 
+// Who finishes it may be root, and the disk and its journal from anybody.
+TEST_F(InPlace, AnOwedManifestIsWrittenOnlyWhereItIsExpected) {
+  const TemporaryDirectory elsewhere;
+  const std::string precious = elsewhere.write("web.manifest", "precious");
+  interrupt({precious});
+  recover({disk}, journal, Recovery::finish, directory / "report.json", events, {}, report);
+  EXPECT_EQ(content_of(precious), "precious");
+  EXPECT_EQ(report.outputs[0].manifest, "");
+  EXPECT_FALSE(std::filesystem::exists(journal));
+
+  interrupt({precious});
+  recover({disk}, journal, Recovery::finish, elsewhere / "report.json", events, {}, report);
+  EXPECT_NE(content_of(precious), "precious");
+  EXPECT_EQ(report.outputs[0].manifest, precious);
+}
+
 }  // namespace
 }  // namespace rehost
