@@ -62,7 +62,9 @@ void require_about(const JournalReader& journal, const fs::path& path,
       ErrorKind::plan_conflict,
       fmt::format("a conversion in place was interrupted, and {0} says so: finish it with rehost "
                   "commit{1} or undo it with rehost rollback{1} (its journal is {2}; give its "
-                  "disks, all of them and in that order, under the names they have now)",
+                  "disks, all of them and in that order, under the names they have now; one that "
+                  "was moved alone to another file system is known again when it is moved back, or "
+                  "the journal beside it)",
                   mark.place.string(), names_of(journal.volumes()), path.string()));
 }
 

@@ -63,6 +63,20 @@ TEST_F(InPlace, AReplicaThatHasJustBeenFinishedIsNotToBeCopiedAgain) {
   EXPECT_TRUE(std::filesystem::exists(manifest));
 }
 
+// As mv does it across file systems: another inode, the attribute goes along.
+TEST_F(InPlace, ADiskThatWasMovedAloneSaysHowItIsKnownAgain) {
+  interrupt({});
+  std::filesystem::create_directory(directory / "far");
+  Volume moved = disk;
+  moved.path = directory / "far/disk.raw";
+  ASSERT_EQ(shell("cp --preserve=xattr " + disk.path + " " + moved.path), 0);
+  std::filesystem::remove(disk.path);
+  EXPECT_ERROR(ErrorKind::plan_conflict, "moved back, or the journal beside it",
+               left_behind_journal({moved}));
+  std::filesystem::rename(journal, moved.path + ".rehost-journal");
+  EXPECT_EQ(left_behind_journal({moved}), moved.path + ".rehost-journal");
+}
+
 // Who finishes it may be root, and the disk and its journal from anybody.
 TEST_F(InPlace, AnOwedManifestIsWrittenOnlyWhereItIsExpected) {
   const TemporaryDirectory elsewhere;
