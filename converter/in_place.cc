@@ -125,6 +125,23 @@ void write_owed_manifests(const fs::path& journal_path, const std::vector<Volume
   }
 }
 
+// One that had its name before the kill is of a result that is no more.
+void warn_of_manifests(const std::vector<fs::path>& manifests, const std::vector<Volume>& volumes,
+                       EventSink& events) {
+  std::error_code ignored;
+  for (size_t i = 0; i < manifests.size(); ++i) {
+    if (!manifests[i].empty() && fs::exists(manifests[i], ignored)) {
+      events.on(WarningRaised{
+          {"manifest-of-undone", volumes[i].path,
+           fmt::format(
+               "{0} is as it was before the conversion, and {1} may be the manifest of what "
+               "it was to become: remove it when rehost verify {0} --manifest {1} finds "
+               "that they differ",
+               volumes[i].path, manifests[i].string())}});
+    }
+  }
+}
+
 }  // namespace
 
 fs::path left_behind_journal(const std::vector<Volume>& volumes) {
@@ -165,7 +182,9 @@ void recover(const std::vector<Volume>& volumes, const fs::path& journal, Recove
   commit.disks = volumes;
   report_written(volumes, {}, report.outputs);
   if (recovery == Recovery::undo) {
+    const std::vector<fs::path> manifests = JournalReader(journal).manifests();
     report_written(volumes, roll_back_commit(commit), report.outputs);
+    warn_of_manifests(manifests, volumes, events);
     return;
   }
   commit.when_written = [&] {

@@ -16,9 +16,14 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-class NoEvents : public EventSink {
+class Warnings : public EventSink {
  public:
-  void on(const Event& /*event*/) override {}
+  void on(const Event& event) override {
+    if (const auto* raised = std::get_if<WarningRaised>(&event)) {
+      codes.push_back(raised->warning.code);
+    }
+  }
+  std::vector<std::string> codes;
 };
 
 // A disk whose conversion in place was killed before its first write.
@@ -41,7 +46,7 @@ class InPlace : public testing::Test {
   Volume disk;
   std::filesystem::path journal;
   std::filesystem::path manifest;
-  NoEvents events;
+  Warnings events;
   Report report;
 };
 
@@ -77,6 +82,17 @@ TEST_F(InPlace, ADiskThatWasMovedAloneSaysHowItIsKnownAgain) {
   EXPECT_EQ(left_behind_journal({moved}), moved.path + ".rehost-journal");
 }
 
+TEST_F(InPlace, ARollbackSpeaksOfTheManifestOfWhatIsNoMore) {
+  interrupt({manifest});
+  recover({disk}, journal, Recovery::undo, {}, events, {}, report);
+  EXPECT_TRUE(events.codes.empty());
+
+  interrupt({manifest});
+  write_manifest(manifest, hash_image(*open_volume(disk), {}));
+  recover({disk}, journal, Recovery::undo, {}, events, {}, report);
+  EXPECT_EQ(events.codes, std::vector<std::string>{"manifest-of-undone"});
+}
+
 // Who finishes it may be root, and the disk and its journal from anybody.
 TEST_F(InPlace, AnOwedManifestIsWrittenOnlyWhereItIsExpected) {
   const TemporaryDirectory elsewhere;
@@ -85,6 +101,7 @@ TEST_F(InPlace, AnOwedManifestIsWrittenOnlyWhereItIsExpected) {
   recover({disk}, journal, Recovery::finish, directory / "report.json", events, {}, report);
   EXPECT_EQ(content_of(precious), "precious");
   EXPECT_EQ(report.outputs[0].manifest, "");
+  EXPECT_EQ(events.codes, std::vector<std::string>{"manifest-not-written"});
   EXPECT_FALSE(std::filesystem::exists(journal));
 
   interrupt({precious});
