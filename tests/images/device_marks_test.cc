@@ -6,6 +6,7 @@
 #include "images/child_process.h"
 #include "images/commit.h"
 #include "images/journal.h"
+#include "tests/support/memory_source.h"
 #include "tests/support/temporary_directory.h"
 
 namespace rehost {
@@ -13,6 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::byte>;
+
+class AllChanged : public MemorySource {
+ public:
+  using MemorySource::MemorySource;
+  std::vector<Extent> extents(uint64_t offset, uint64_t length) const override {
+    return {{offset, length, false, true}};
+  }
+};
 
 // Files that stand for two devices in a /dev of its own. The journal changes two sectors.
 class DeviceMarks : public testing::Test {
@@ -143,6 +152,13 @@ TEST_F(DeviceMarks, AJournalFollowsTheBytesToAnotherKernelName) {
     options.disks[0].path = devices[0];
     EXPECT_EQ(finish_commit(options).blocks_written, 1U);
     EXPECT_FALSE(fs::exists(journal));
+
+    // And a conversion under a link of one's own.
+    fs::create_symlink(devices[0], directory / "sdf");
+    const AllChanged wanted(Bytes(kBytes, std::byte{'Y'}));
+    const Volume volume{"disk", directory / "sdf", "raw", kBytes};
+    EXPECT_EQ(commit_inputs({{volume, &wanted}}, {.journal = journal}).bytes_written, kBytes);
+    EXPECT_EQ(content_of(devices[0]), std::string(kBytes, 'Y'));
   }
   for (const std::string& device : devices) {
     EXPECT_EQ(shell("losetup -d " + device), 0);
