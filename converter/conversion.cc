@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -377,12 +378,17 @@ bool deal_with_interrupted(const OpenDisks& disks, const Options& options, Event
   }
   const Phase phase("recover", events, report, stop);
   recover(disks.volumes, journal,
-          options.command == Command::rollback ? Recovery::undo : Recovery::finish, events, stop,
-          report);
+          options.command == Command::rollback ? Recovery::undo : Recovery::finish,
+          report_path(options), events, stop, report);
   if (!recovery) {
     report.outputs.clear();
   }
   return recovery;
+}
+
+bool has_recovered(const Report& report) {
+  return std::any_of(report.phases.begin(), report.phases.end(),
+                     [](const auto& phase) { return phase.first == "recover"; });
 }
 
 void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
@@ -425,7 +431,10 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
   }
   if (!options.source_manifests.empty()) {
     const Phase phase("verify-source", events, report, stop);
-    verify_sources(disks.volumes, options, events, stop);
+    Options expected = options;
+    // Those that have just been finished are what the conversion makes of what their manifests say.
+    expected.accept_converted = options.accept_converted || has_recovered(report);
+    verify_sources(disks.volumes, expected, events, stop);
   }
   look_at_disks(disks, options, events, stop, report);
   if (options.command == Command::inspect) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "converter/core/error.h"
@@ -61,15 +62,40 @@ void require_about(const JournalReader& journal, const fs::path& path,
       ErrorKind::plan_conflict,
       fmt::format("a conversion in place was interrupted, and {0} says so: finish it with rehost "
                   "commit{1} or undo it with rehost rollback{1} (its journal is {2}; give its "
-                  "disks, all of them and in that order, under the names they have now)",
+                  "disks, all of them and in that order, under the names they have now; one that "
+                  "was moved alone to another file system is known again when it is moved back, or "
+                  "the journal beside it)",
                   mark.place.string(), names_of(journal.volumes()), path.string()));
+}
+
+bool is_in(const fs::path& file, const fs::path& directory) {
+  std::error_code ignored;
+  const fs::path real = fs::canonical(directory.empty() ? "." : directory, ignored);
+  return !ignored && fs::canonical(file.parent_path(), ignored) == real;
+}
+
+// Whoever finishes may be root, and the journal is that of a received file: it names no place for a
+// manifest but one where its sender could have written, or where this run writes.
+void require_expected_place(const fs::path& manifest, const fs::path& journal,
+                            const std::vector<Volume>& volumes, const fs::path& report) {
+  const bool expected =
+      is_in(manifest, journal.parent_path()) || is_in(manifest, report.parent_path()) ||
+      std::any_of(volumes.begin(), volumes.end(), [&manifest](const Volume& volume) {
+        return is_in(manifest, fs::path(volume.path).parent_path());
+      });
+  if (!expected) {
+    throw Error(ErrorKind::environment,
+                fmt::format("{} is neither beside the journal nor a disk nor this run's report",
+                            manifest.string()));
+  }
 }
 
 // The manifests that the interrupted conversion owed. What cannot be written where it wanted them
 // is no reason to keep the disks waiting.
-void write_owed_manifests(const JournalReader& journal, const std::vector<Volume>& volumes,
-                          EventSink& events, const std::stop_token& stop,
-                          std::vector<OutputVolume>& outputs) {
+void write_owed_manifests(const fs::path& journal_path, const std::vector<Volume>& volumes,
+                          const fs::path& report_path, EventSink& events,
+                          const std::stop_token& stop, std::vector<OutputVolume>& outputs) {
+  const JournalReader journal(journal_path);
   for (size_t i = 0; i < volumes.size(); ++i) {
     const fs::path& path = journal.manifests()[i];
     if (path.empty()) {
@@ -78,6 +104,7 @@ void write_owed_manifests(const JournalReader& journal, const std::vector<Volume
     Volume volume = volumes[i];
     volume.format = journal.volumes()[i].format;
     try {
+      require_expected_place(path, journal_path, volumes, report_path);
       CopyOptions copy;
       copy.on_progress = progress_of("manifest", events);
       copy.stop = stop;
@@ -94,6 +121,23 @@ void write_owed_manifests(const JournalReader& journal, const std::vector<Volume
            fmt::format("{} is complete, and its manifest is missing: {}; make it with rehost "
                        "manifest {} --manifest FILE",
                        volume.path, error.what(), volume.path)}});
+    }
+  }
+}
+
+// One that had its name before the kill is of a result that is no more.
+void warn_of_manifests(const std::vector<fs::path>& manifests, const std::vector<Volume>& volumes,
+                       EventSink& events) {
+  std::error_code ignored;
+  for (size_t i = 0; i < manifests.size(); ++i) {
+    if (!manifests[i].empty() && fs::exists(manifests[i], ignored)) {
+      events.on(WarningRaised{
+          {"manifest-of-undone", volumes[i].path,
+           fmt::format(
+               "{0} is as it was before the conversion, and {1} may be the manifest of what "
+               "it was to become: remove it when rehost verify {0} --manifest {1} finds "
+               "that they differ",
+               volumes[i].path, manifests[i].string())}});
     }
   }
 }
@@ -131,17 +175,20 @@ fs::path left_behind_journal(const std::vector<Volume>& volumes) {
 }
 
 void recover(const std::vector<Volume>& volumes, const fs::path& journal, Recovery recovery,
-             EventSink& events, const std::stop_token& stop, Report& report) {
+             const fs::path& report_path, EventSink& events, const std::stop_token& stop,
+             Report& report) {
   CommitOptions commit = commit_options(volumes, events);
   commit.journal = journal;
   commit.disks = volumes;
   report_written(volumes, {}, report.outputs);
   if (recovery == Recovery::undo) {
+    const std::vector<fs::path> manifests = JournalReader(journal).manifests();
     report_written(volumes, roll_back_commit(commit), report.outputs);
+    warn_of_manifests(manifests, volumes, events);
     return;
   }
   commit.when_written = [&] {
-    write_owed_manifests(JournalReader(journal), volumes, events, stop, report.outputs);
+    write_owed_manifests(journal, volumes, report_path, events, stop, report.outputs);
   };
   report_written(volumes, finish_commit(commit), report.outputs);
 }

@@ -32,9 +32,11 @@ void apply_delta_file(const std::filesystem::path& delta, const Volume& volume, 
 std::filesystem::path left_behind_journal(const std::vector<Volume>& volumes);
 
 enum class Recovery { finish, undo };
-// Also writes the manifests that the interrupted conversion owed; a stop request ends that, and
-// nothing else.
+// Also writes the manifests that the interrupted conversion owed, beside the journal, the disks or
+// this run's report (which lies in the current directory when it has no name), and warns of others;
+// a stop request ends that, and nothing else. Undoing warns of those that are there.
 void recover(const std::vector<Volume>& volumes, const std::filesystem::path& journal,
-             Recovery recovery, EventSink& events, const std::stop_token& stop, Report& report);
+             Recovery recovery, const std::filesystem::path& report_path, EventSink& events,
+             const std::stop_token& stop, Report& report);
 
 }  // namespace rehost

@@ -4,6 +4,7 @@
 
 #include "converter/job.h"
 #include "images/nbd.h"
+#include "images/same_disk.h"
 
 namespace rehost {
 namespace {
@@ -65,8 +66,7 @@ class Resolver {
 void refuse_twice(const std::vector<std::string>& places, const std::vector<std::string>& paths) {
   for (size_t i = 0; i < paths.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
-      std::error_code ignored;
-      if (paths[i] == paths[k] || fs::equivalent(paths[i], paths[k], ignored)) {
+      if (paths[i] == paths[k] || same_disk(paths[i], paths[k])) {
         refuse(places[i], fmt::format("is the same disk as {}: {}", places[k], paths[i]));
       }
     }

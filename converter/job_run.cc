@@ -19,6 +19,7 @@
 #include "converter/time_limits.h"
 #include "converter/worker_needs.h"
 #include "images/image_sink.h"
+#include "images/same_disk.h"
 
 namespace rehost {
 namespace {
@@ -50,8 +51,7 @@ void refuse_volumes_as_outputs(const Job& job, const Options& options) {
   for (const std::string& source : job.conversion.sources) {
     for (const std::string& output :
          {options.report, options.events, options.log_file, options.run.job}) {
-      std::error_code ignored;
-      if (!output.empty() && fs::equivalent(source, output, ignored)) {
+      if (!output.empty() && same_disk(source, output)) {
         throw Error(ErrorKind::usage,
                     fmt::format("{} is a volume of the job: it cannot be a report, "
                                 "events, a log or the job itself",

@@ -14,6 +14,7 @@
 #include "images/marks.h"
 #include "images/nbd.h"
 #include "images/posix_file.h"
+#include "images/same_disk.h"
 
 namespace rehost {
 namespace {
@@ -46,15 +47,14 @@ void require_writable(const std::string& directory) {
 }
 
 void refuse_source(const fs::path& path, const Options& options) {
-  std::error_code ignored;
   for (const std::string& source : options.sources) {
-    if (fs::equivalent(path, source, ignored)) {
+    if (same_disk(path, source)) {
       throw Error(ErrorKind::usage,
                   fmt::format("{} is a source: the result must go somewhere else", path.string()));
     }
   }
   for (const std::string& manifest : options.source_manifests) {
-    if (!manifest.empty() && fs::equivalent(path, manifest, ignored)) {
+    if (!manifest.empty() && same_disk(path, manifest)) {
       throw Error(
           ErrorKind::usage,
           fmt::format("{} is what a source must hold: the manifest of the result would take "

@@ -23,6 +23,7 @@
 #include "converter/result_paths.h"
 #include "converter/session.h"
 #include "converter/signals.h"
+#include "images/same_disk.h"
 
 namespace rehost {
 namespace {
@@ -87,8 +88,7 @@ void refuse_sources_as_outputs(const Options& options) {
     for (const std::string& output :
          {options.report, options.events, options.log_file,
           options.command == Command::manifest ? options.manifest : std::string()}) {
-      std::error_code ignored;
-      if (!output.empty() && std::filesystem::equivalent(source, output, ignored)) {
+      if (!output.empty() && same_disk(source, output)) {
         throw Error(ErrorKind::usage,
                     fmt::format("{} is a source: it cannot be written to", output));
       }

@@ -137,14 +137,21 @@ class Replay {
   void remove_marks() const {
     std::vector<std::filesystem::path> links = options_.marks;
     for (size_t i = 1; i < disks_.size(); ++i) {
+      // A device's, under the name that it had, which may be another's now, or nobody's.
+      const std::filesystem::path name =
+          std::filesystem::path(journal_.volumes()[i].path).filename();
+      const std::filesystem::path under_name =
+          options_.journal.parent_path() / (name.native() + ".rehost-journal");
+      if (leads_to_journal(under_name)) {
+        links.push_back(under_name);
+      }
       for (const std::filesystem::path& path :
            {std::filesystem::path(journal_.volumes()[i].path), journal_.beside_journal(i)}) {
         if (path.empty()) {
           continue;
         }
-        std::error_code ignored;
         const std::filesystem::path link = default_journal_path({"", path, "", 0});
-        if (is_link(link) && std::filesystem::equivalent(link, options_.journal, ignored)) {
+        if (leads_to_journal(link)) {
           links.push_back(link);
         }
       }
@@ -175,6 +182,11 @@ class Replay {
   }
 
  private:
+  bool leads_to_journal(const std::filesystem::path& link) const {
+    std::error_code ignored;
+    return is_link(link) && std::filesystem::equivalent(link, options_.journal, ignored);
+  }
+
   const CommitOptions& options_;
   JournalReader journal_;
   std::vector<Volume> disks_;  // the journal's, where they are now
@@ -226,6 +238,11 @@ void conclude(const CommitOptions& options, const Replay& replay, Direction dire
                 fmt::format("{}; nothing was written, but {}: when that is mended, run rehost "
                             "rollback to be done with the journal {}",
                             error.what(), second.what(), options.journal.native()));
+  }
+  try {
+    sync_directory(options.journal.parent_path());  // or it would be back after a power cut
+  } catch (const Error&) {
+    throw Error(error);  // what failed first is the reason
   }
   throw Error(error);
 }

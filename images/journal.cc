@@ -5,11 +5,15 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <string_view>
 
 #include "converter/core/error.h"
 #include "images/byte_order.h"
+#include "images/device_marks.h"
 #include "images/marks.h"
+#include "images/same_disk.h"
 
 namespace rehost {
 namespace {
@@ -17,6 +21,7 @@ namespace {
 constexpr std::string_view kMagic = "RHJRNL02";
 constexpr uint64_t kHeaderBytes = 4096;
 constexpr uint64_t kEntryBytes = 64;
+constexpr uint64_t kSector = 512;
 constexpr uint64_t kMostVolumes = 1024;
 constexpr uint64_t kLargestTable = kGibibyte;
 // 48 GiB of changes at least, and 16 MiB of the table for the names of the volumes.
@@ -82,6 +87,13 @@ bool follows(const JournalEntry& entry, const JournalEntry& previous) {
 uint64_t inode_of(const std::string& path) {
   struct stat status = {};
   return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) ? status.st_ino : 0;
+}
+
+// What cannot be looked at may be there.
+bool is_absent(const std::filesystem::path& path) {
+  struct stat status = {};
+  return path.empty() ||
+         (::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR));
 }
 
 std::filesystem::path directory_of(const std::filesystem::path& journal) {
@@ -218,17 +230,70 @@ bool JournalReader::is_about(const std::vector<Volume>& disks) const {
   return same;
 }
 
+Likeness JournalReader::likeness(size_t volume, const std::filesystem::path& disk) const {
+  if (volumes_[volume].format != "raw") {
+    return Likeness::unknown;
+  }
+  bool is_old = true;
+  bool is_new = false;
+  bool is_neither = false;
+  try {
+    const FileDescriptor file = open_file(disk, O_RDONLY | O_NONBLOCK);
+    if (file_size_of(file.get(), disk) != volumes_[volume].size) {
+      return Likeness::another;
+    }
+    for (const JournalEntry& entry : entries_) {
+      if (entry.volume != volume) {
+        continue;
+      }
+      std::vector<std::byte> now(entry.length);
+      read_fully(file.get(), disk, entry.offset, now);
+      const std::vector<std::byte> old_bytes = before(entry);
+      const std::vector<std::byte> new_bytes = after(entry);
+      for (size_t at = 0; at < now.size(); at += kSector) {
+        const size_t bytes = std::min<size_t>(kSector, now.size() - at);
+        const auto equals = [&](const std::vector<std::byte>& other) {
+          return std::memcmp(now.data() + at, other.data() + at, bytes) == 0;
+        };
+        const bool old_here = equals(old_bytes);
+        const bool new_here = equals(new_bytes);
+        is_old = is_old && old_here;
+        is_new = is_new || (new_here && !old_here);
+        is_neither = is_neither || (!new_here && !old_here);
+      }
+    }
+  } catch (const Error&) {
+    return Likeness::another;
+  }
+  if (is_neither) {
+    return is_new ? Likeness::disturbed : Likeness::another;
+  }
+  return is_old ? Likeness::untouched : Likeness::begun;
+}
+
 bool JournalReader::is_volume(size_t volume, const Volume& disk) const {
   if (disk.size != volumes_[volume].size) {
     return false;
   }
+  std::error_code ignored;
+  if (inodes_[volume] == 0 && !is_lasting(volumes_[volume].path) &&
+      std::filesystem::is_block_file(disk.path, ignored)) {
+    const Likeness found = likeness(volume, disk.path);
+    return found == Likeness::begun ||
+           (found != Likeness::another && same_disk(disk.path, volumes_[volume].path));
+  }
   const auto lies_at = [&disk](const std::filesystem::path& path) {
-    std::error_code ignored;
-    return !path.empty() && std::filesystem::equivalent(path, disk.path, ignored);
+    return !path.empty() && same_disk(path, disk.path);
   };
+  const std::filesystem::path beside = beside_journal(volume);
+  if (disk.path == volumes_[volume].path || lies_at(beside) || lies_at(volumes_[volume].path)) {
+    return true;
+  }
+  // Moved or renamed, it is gone from there. Otherwise the number is that of another file system,
+  // and this is a copy: finished in the place of its original, the original never could be.
   const uint64_t inode = inode_of(disk.path);
-  return disk.path == volumes_[volume].path || (inode != 0 && inode == inodes_[volume]) ||
-         lies_at(beside_journal(volume)) || lies_at(volumes_[volume].path);
+  return inode != 0 && inode == inodes_[volume] && is_absent(beside) &&
+         is_absent(volumes_[volume].path);
 }
 
 std::filesystem::path JournalReader::beside_journal(size_t volume) const {

@@ -13,9 +13,12 @@
 // Which disk is a volume of the journal? Files are moved, linked and mounted elsewhere, and devices
 // change their names, so the path alone says little. A disk of the same size is that volume when it
 //
-//   - is the file with the same inode number: renamed, moved, hard linked, mounted elsewhere; or
+//   - has the same path, which for a block device is a link in /dev/disk/by-id, or is the same file
+//     or device: hard linked, another link; or
+//   - is a block device whose bytes say so, where the path is a name that does not last; or
 //   - lies where the volume lay as seen from the journal: the directory was copied with all; or
-//   - has the same path, which for a block device is its first link in /dev/disk/by-id.
+//   - is a file with the same inode number, and nothing lies at these two places any more: renamed,
+//     moved, mounted elsewhere. A copy on another file system may have the number, too.
 //
 // That finds the disk. It is not trusted: before anything is written each sector of every entry
 // must hold its bytes of before or of after (images/commit.h).
@@ -60,6 +63,15 @@ class JournalWriter {
   PartialFile file_;
 };
 
+// What a disk's bytes say of a volume of a journal, at the sectors that the commit changes.
+enum class Likeness {
+  another,    // some are neither the old nor the new ones, and none are new
+  disturbed,  // some are neither, and some new
+  untouched,  // all are old
+  begun,      // all are old or new, and some new
+  unknown,    // it is not raw
+};
+
 class JournalReader {
  public:
   // Throws Error(image_io) when the journal is not whole.
@@ -71,6 +83,8 @@ class JournalReader {
   const std::vector<std::filesystem::path>& manifests() const { return manifests_; }
   // Whether these are the journal's volumes, all of them and in its order, wherever they are now.
   bool is_about(const std::vector<Volume>& disks) const;
+  // Of a file or device, of which an error says that it is another.
+  Likeness likeness(size_t volume, const std::filesystem::path& disk) const;
   // Where the volume should be if the directory with the journal was moved as a whole; empty when
   // nobody knows.
   std::filesystem::path beside_journal(size_t volume) const;

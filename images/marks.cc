@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "converter/core/error.h"
+#include "images/device_marks.h"
 #include "images/nbd.h"
 #include "images/posix_file.h"
 
@@ -137,21 +138,15 @@ fs::path lasting_path(const fs::path& disk, const fs::path& links) {
   if (ignored) {
     return fs::absolute(disk);
   }
-  fs::path first;
-  for (const auto& link : fs::directory_iterator(links, ignored)) {
-    std::error_code dangling;
-    if (fs::canonical(link.path(), dangling) == real && (first.empty() || link.path() < first)) {
-      first = link.path();
-    }
-  }
-  return first.empty() ? real : first;
+  const std::vector<fs::path> lasting = lasting_links(real, links);
+  return lasting.empty() ? real : lasting.front();
 }
 
-fs::path default_journal_path(const Volume& volume) {
-  const fs::path path = lasting_path(volume.path);
+fs::path default_journal_path(const Volume& volume, const DevicePlaces& places) {
+  const fs::path path = lasting_path(volume.path, places.links);
   std::error_code ignored;
   if (fs::is_block_file(path, ignored)) {
-    return fs::path("/var/lib/rehost") / (path.filename().native() + ".rehost-journal");
+    return places.journals / (path.filename().native() + ".rehost-journal");
   }
   return path.native() + ".rehost-journal";
 }
@@ -174,11 +169,15 @@ std::optional<Mark> mark_at(const fs::path& place) {
   return Mark{place, fs::canonical(place), true};
 }
 
-std::optional<Mark> mark_of(const Volume& volume) {
+std::optional<Mark> mark_of(const Volume& volume, const DevicePlaces& places) {
   if (is_nbd_uri(volume.path)) {
     return std::nullopt;  // never written
   }
-  std::optional<Mark> beside = mark_at(default_journal_path(volume));
+  std::error_code ignored;
+  if (fs::is_block_file(volume.path, ignored)) {
+    return mark_of_device(volume.path, places);
+  }
+  std::optional<Mark> beside = mark_at(default_journal_path(volume, places));
   return beside ? beside : mark_on(volume);
 }
 

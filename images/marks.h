@@ -23,15 +23,22 @@
 
 namespace rehost {
 
-// What a disk is called after a restart, too: its first link in /dev/disk/by-id, by what it says of
-// itself. /dev/sdb may be another disk then. A file's own path, and a device's without such links,
-// made canonical.
+// Where the names of devices are looked up, and where what says that one is half written lies.
+struct DevicePlaces {
+  std::filesystem::path links = "/dev/disk/by-id";
+  std::filesystem::path nodes = "/dev";
+  std::filesystem::path journals = "/var/lib/rehost";
+};
+
+// What a disk is called after a restart, too: its first lasting link (images/device_marks.h) in
+// /dev/disk/by-id. /dev/sdb may be another disk then. A file's own path, and a device's without
+// such links, made canonical.
 std::filesystem::path lasting_path(const std::filesystem::path& disk,
                                    const std::filesystem::path& links = "/dev/disk/by-id");
 
 // Beside the volume when that is a file, in /var/lib/rehost when it is a block device. A journal
 // goes to the first volume's, and the others' are its marks.
-std::filesystem::path default_journal_path(const Volume& volume);
+std::filesystem::path default_journal_path(const Volume& volume, const DevicePlaces& places = {});
 
 struct Mark {
   std::filesystem::path place;  // the journal itself, a link, or the volume that has the attribute
@@ -42,8 +49,9 @@ struct Mark {
 // A journal or a link at this place. Throws Error when nobody can tell, because the directory
 // cannot be searched or read.
 std::optional<Mark> mark_at(const std::filesystem::path& place);
-// What says that this volume is half written: beside it, or else on it.
-std::optional<Mark> mark_of(const Volume& volume);
+// What says that this volume is half written: beside it, or else on it; of a device, under any of
+// its names.
+std::optional<Mark> mark_of(const Volume& volume, const DevicePlaces& places = {});
 
 // "...: bring the journal back, or ...": what to do about a mark that leads nowhere.
 std::string describe_lost_journal(const Mark& mark);

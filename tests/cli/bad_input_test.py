@@ -82,6 +82,13 @@ class BadInput(CliTest):
     def test_an_output_that_is_the_source(self):
         self.refuses(2, "is a source", "convert", self.disk("disk.raw"), "--output", self.dir, "--overwrite")
 
+    def test_an_output_that_is_a_device_and_the_source(self):
+        source = self.dir / "disk.raw"
+        source.symlink_to("/dev/null")
+        self.refuses(2, "cannot be written to", "convert", source, "--output", self.out, "--events", "/dev/null")
+        (self.out / "disk.raw").symlink_to("/dev/null")
+        self.refuses(2, "is a source", "convert", "/dev/null", source, "--output", self.out, "--overwrite")
+
     def test_a_source_that_a_result_would_be_written_through(self):
         disk = self.disk("disk.raw.partial")
         before = disk.read_bytes()

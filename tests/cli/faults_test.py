@@ -211,13 +211,13 @@ class Faults(CliTest):
         subprocess.run(["cp", "-r", "--sparse=always", "--preserve=links,xattr", journal_path.parent, copy], check=True)
         for owed in (self.dir / "early").glob("*.manifest*"):
             owed.unlink()
-        words = ("commit", *(copy / name for name in DISKS), "--report", self.dir / "commit.json")
+        words = ("commit", *(copy / name for name in DISKS), "--report", self.dir / "early/commit.json")
         result = self.rehost(*words)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(sorted(p.name for p in copy.iterdir()), list(DISKS))
         owed = [self.dir / f"early/rehost-disk{i}.manifest" for i in range(2)]
         self.assertEqual([p.read_text() for p in owed], manifest(*(copy / name for name in DISKS)))
-        outputs = json.loads((self.dir / "commit.json").read_text())["outputs"]
+        outputs = json.loads((self.dir / "early/commit.json").read_text())["outputs"]
         self.assertEqual([o["manifest"] for o in outputs], [str(p) for p in owed])
         self.assertTrue(journal_path.exists())
 

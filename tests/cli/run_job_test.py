@@ -294,6 +294,18 @@ class Start(JobTest):
                 document = job_document(volumes=[TWO[0], {"path": name, "role": "data"}])
                 self.refuses_job(2, "volumes[1].path: is the same disk as volumes[0].path", document)
 
+    def test_a_device_under_two_names(self):
+        os.symlink("/dev/null", self.dir / "sdf")
+        for names in (("/dev/null", "/dev/null"), ("/dev/null", self.dir / "sdf")):
+            with self.subTest(names):
+                document = job_document(volumes=[{"device": str(names[0]), "role": "boot"}, {"device": str(names[1]), "role": "data"}])
+                self.refuses_job(2, "is the same disk as volumes[0]", document)
+
+    def test_events_on_a_device_that_is_a_volume(self):
+        os.symlink("/dev/null", self.dir / "sdf")
+        self.write_job(job_document(volumes=[{"device": str(self.dir / "sdf"), "role": "boot"}]))
+        self.refuses(2, "is a volume of the job", "run", "--job", self.job_file, "--events", "/dev/null")
+
     def test_a_volume_that_is_in_use(self):
         with lock_as_qemu_does(self.dir / "disk0.raw"):
             self.refuses_job(6, "disk0.raw is in use", job_document(action=IN_PLACE))

@@ -9,6 +9,7 @@
 
 #include "images/journal.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/kernel_calls.h"
 #include "tests/support/memory_source.h"
 #include "tests/support/temporary_directory.h"
 
@@ -201,6 +202,30 @@ TEST_F(Commit, AnUnfinishedJournalIsNotOverwritten) {
   EXPECT_ERROR(ErrorKind::plan_conflict, "rehost rollback",
                commit_inputs(inputs, options_for(machine)));
   EXPECT_EQ(JournalReader(directory / "journal").volumes()[1].path, "/b");
+}
+
+// Or a power cut brings it back, and without its marks.
+TEST_F(Commit, AJournalThatIsGivenUpIsGoneForGood) {
+  Machine machine = before;
+  CommitOptions options = options_for(machine);
+  size_t opened = 0;
+  const OpenVolumeWriter open = options.open_writer;
+  options.open_writer = [&opened, &open](const Volume& volume) {
+    if (++opened == 3) {  // after the journal was made
+      throw Error(ErrorKind::image_io, "gone");
+    }
+    return open(volume);
+  };
+  bool synced = false;
+  for (int call = 1; call < 10; ++call) {
+    opened = 0;
+    const WhenCalled watch("fsync", call, [&] {
+      synced = synced || (opened == 3 && !std::filesystem::exists(options.journal));
+    });
+    EXPECT_ERROR(ErrorKind::image_io, "gone", commit_inputs(inputs, options));
+    EXPECT_TRUE(directory.names().empty());
+  }
+  EXPECT_TRUE(synced);
 }
 
 TEST_F(Commit, StopsBeforeTheFirstWrite) {

@@ -94,6 +94,27 @@ TEST_F(WhichDisk, IsNotACopyThatLiesElsewhereNorOneOfAnotherSizeOrOrder) {
   EXPECT_ERROR(ErrorKind::plan_conflict, "not about these disks", finish_commit(options));
 }
 
+TEST_F(WhichDisk, IsFoundWhenItWasRenamed) {
+  const JournalReader journal(default_journal_path(disks_in("machine")[0]));
+  std::vector<Volume> disks = disks_in("machine");
+  fs::rename(disks[1].path, directory / "renamed.raw");
+  disks[1].path = directory / "renamed.raw";
+  EXPECT_TRUE(journal.is_about(disks));
+}
+
+// cp -a to another file system, where the copy happened to get the number of its original.
+TEST_F(WhichDisk, IsNotAFileOfItsNumberWhileItLiesWhereItLay) {
+  std::vector<Volume> disks = disks_in("machine");
+  fs::rename(disks[1].path, directory / "same-number.raw");
+  fs::copy_file(directory / "same-number.raw", disks[1].path);
+  disks[1].path = directory / "same-number.raw";
+  EXPECT_FALSE(JournalReader(default_journal_path(disks_in("machine")[0])).is_about(disks));
+  // Nor when all of the original's directory was moved.
+  fs::rename(directory / "machine", directory / "moved");
+  disks[0].path = disks_in("moved")[0].path;
+  EXPECT_FALSE(JournalReader(default_journal_path(disks_in("moved")[0])).is_about(disks));
+}
+
 TEST_F(WhichDisk, IsOnlyTrustedWhenItsBytesAreOldOrNew) {
   patch(directory / "machine/b.raw", 4096, "somebody else's");
   CommitOptions options{.journal = default_journal_path(disks_in("machine")[0])};

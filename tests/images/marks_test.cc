@@ -32,6 +32,25 @@ TEST(LastingPath, IsTheFirstLinkThatLeadsToTheDisk) {
   EXPECT_EQ(lasting_path(sdb, dev / "nowhere"), std::filesystem::canonical(sdb));
 }
 
+// The link of a physical volume of LVM is made from what is written on the disk, and sorts first.
+TEST(LastingPath, IsNoLinkThatGoesWithWhatIsOnTheDisk) {
+  const TemporaryDirectory dev;
+  const std::filesystem::path links = dev / "by-id";
+  std::filesystem::create_directory(links);
+  const std::string disk = dev.write("sdb", "");
+  const std::string mapped = dev.write("dm-0", "");
+  for (const char* name : {"lvm-pv-uuid-abc", "dm-name-root"}) {
+    std::filesystem::create_symlink("../sdb", links / name);
+  }
+  EXPECT_EQ(lasting_path(disk, links), std::filesystem::canonical(disk));
+  std::filesystem::create_symlink("../sdb", links / "nvme-vol0123");
+  EXPECT_EQ(lasting_path(disk, links), links / "nvme-vol0123");
+  for (const char* name : {"dm-name-vg-lv", "dm-uuid-LVM-abc"}) {
+    std::filesystem::create_symlink("../dm-0", links / name);
+  }
+  EXPECT_EQ(lasting_path(mapped, links), links / "dm-uuid-LVM-abc");
+}
+
 // Two disks of one machine, and the journal of both beside the first.
 class Marks : public testing::Test {
  protected:
