@@ -388,10 +388,6 @@ bool deal_with_interrupted(const OpenDisks& disks, const Options& options, Event
 void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
                    const std::stop_token& stop, Report& report) {
   {
-    const Phase phase("open", events, report, stop);
-    open_disks(disks, options);
-  }
-  {
     const Phase phase("launch", events, report, stop);
     launch(disks, options, events, stop);
     if (options.command == Command::convert) {
@@ -411,7 +407,7 @@ void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
 }
 
 void run_phases(const Options& options, EventSink& events, const std::stop_token& stop,
-                Report& report) {
+                Report& report, const WhenLocked& when_locked) {
   if (options.command == Command::convert) {
     check_results(options);
   }
@@ -420,12 +416,23 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
   }
   OpenDisks disks(work_parent(options));
   lock_disks(disks, options);
+  const bool has_targets = !options.output_disks.empty();  // they are locked as they are opened
+  if (!has_targets) {
+    when_locked();
+  }
   if (deal_with_interrupted(disks, options, events, stop, report)) {
     return;
   }
   if (!options.source_manifests.empty()) {
     const Phase phase("verify-source", events, report, stop);
     verify_sources(disks.volumes, options, events, stop);
+  }
+  {
+    const Phase phase("open", events, report, stop);
+    open_disks(disks, options);
+  }
+  if (has_targets) {
+    when_locked();
   }
   look_at_disks(disks, options, events, stop, report);
   if (options.command == Command::inspect) {
@@ -464,10 +471,10 @@ bool was_writing(const Report& report) {
 }  // namespace
 
 void run_conversion(const Options& options, EventSink& events, const std::stop_token& stop,
-                    Report& report) {
+                    Report& report, const WhenLocked& when_locked) {
   ReportingEvents reporting(events, report);
   try {
-    run_phases(options, reporting, stop, report);
+    run_phases(options, reporting, stop, report, when_locked);
   } catch (const Error& error) {
     // A signal takes the appliance away under whatever call is running: that call's error is not
     // the reason.

@@ -135,7 +135,9 @@ class Worker {
     }
     check_results(options);
     require_memory(kConversionMemory, available_memory());
-    leave_mark();
+    if (!stands_) {
+      leave_mark();
+    }
     convert(options);
   }
 
@@ -145,6 +147,7 @@ class Worker {
     if (!earlier || earlier->digest != loaded_.job->digest) {
       return false;
     }
+    stands_ = earlier->outcome == "done";
     options.accept_converted = options.in_place;
     if (options.output.empty()) {
       return false;  // in place the plan finds nothing to do; disks are written over again
@@ -168,8 +171,12 @@ class Worker {
   }
 
   // From now on a run that is killed can be told from one that never began; and a report that
-  // cannot be written is found out before the work.
+  // cannot be written is found out before the work. Where this very job was done before, that is
+  // what its disks are until they are locked.
   void leave_mark() {
+    if (marked_) {
+      return;
+    }
     const std::string outcome = std::exchange(report_.outcome, std::string(kRunning));
     write_report(report_, report_path_.string());
     report_.outcome = outcome;
@@ -179,7 +186,7 @@ class Worker {
   void convert(const Options& options) {
     TimeLimits limits(listeners_, loaded_.job->timeouts, [this] { signals_.stop(); });
     try {
-      run_conversion(options, limits, signals_.token(), report_);
+      run_conversion(options, limits, signals_.token(), report_, [this] { leave_mark(); });
     } catch (const Error& error) {
       const std::string expired = limits.expired();
       if (error.kind() == ErrorKind::cancelled && !expired.empty() && !signals_.signalled()) {
@@ -193,11 +200,12 @@ class Worker {
     }
   }
 
-  // Another worker's report is not ours to write, nor is one that has answered; and a job that was
-  // refused must not replace the report of a run that was not.
+  // Another worker's report is not ours to write, nor is one that has answered or still says what
+  // this job's disks are; and a job that was refused must not replace the report of a run that was
+  // not.
   bool may_write_report() const {
     const bool refused = !marked_ && report_.exit_code == describe(ErrorKind::usage).exit_code;
-    return lock_ && !answered_ &&
+    return lock_ && !answered_ && (marked_ || !stands_) &&
            !(refused && given_.report.empty() && is_worth_keeping(report_path_));
   }
 
@@ -246,6 +254,7 @@ class Worker {
   Stopwatch stopwatch_{report_};
   fs::path report_path_;
   std::optional<JobLock> lock_;
+  bool stands_ = false;  // an earlier report that this job is done
   bool answered_ = false;
   bool marked_ = false;
 };

@@ -413,6 +413,34 @@ class Start(JobTest):
         self.assertEqual(self.rehost("run", "--job", self.job_file).returncode, 2)
         self.assertEqual(json.loads(self.report_file.read_text()), {"outcome": "done"})
 
+    def done_before(self, document):
+        """As if this job had been done: its report and its document for EC2."""
+        with lock_as_qemu_does(self.dir / "disk0.raw"):
+            report = self.run_job(document).report
+        self.report_file.write_text(json.dumps({**report, "outcome": "done", "exit_code": 0, "retryable": False, "error": None}))
+        (self.dir / "job.register-image.json").write_text("{}")
+        (self.dir / "job.report.html").write_text("done")
+
+    def test_a_job_that_is_done_keeps_its_report_until_its_disks_are_locked(self):
+        """A retry of one whose end nobody has seen changes no disk: what an earlier run says about them still holds."""
+        target = self.disk("target.raw")
+        for action in (IN_PLACE, job_document()["action"], {"type": "image", "disks": ["target.raw"]}):
+            with self.subTest(action):
+                document = job_document(action=action)
+                self.done_before(document)
+                before = {path.name: path.read_bytes() for path in self.dir.glob("job.re*")}
+                with lock_as_qemu_does(target if "disks" in action else self.dir / "disk0.raw"):
+                    self.assertEqual(self.run_job(document).status, 6)
+                    self.assertEqual(self.run_job(document, "--report", self.report_file).status, 6)
+                os.rename(self.dir / "disk0.raw", self.dir / "detached.raw")
+                self.assertEqual(self.run_job(document).status, 2)
+                os.rename(self.dir / "detached.raw", self.dir / "disk0.raw")
+                self.assertEqual({path.name: path.read_bytes() for path in self.dir.glob("job.re*")}, before)
+                # Another document is another job.
+                with lock_as_qemu_does(self.dir / "disk0.raw"):
+                    self.assertEqual(self.run_job({**document, "mode": "cutover"}).report["outcome"], "environment")
+                self.assertFalse((self.dir / "job.register-image.json").exists())
+
     def test_logs_go_to_a_file_as_text_or_json(self):
         self.write_job(job_document(**volume(path="absent.raw")))
         log = self.dir / "worker.log"
