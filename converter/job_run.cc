@@ -123,9 +123,7 @@ class Worker {
   }
 
   void work() {
-    if (!report_path_.empty()) {
-      lock_.emplace(report_path_);
-    }
+    lock();
     if (!loaded_.complaint.empty()) {
       throw Error(ErrorKind::usage, loaded_.complaint);
     }
@@ -139,6 +137,18 @@ class Worker {
       leave_mark();
     }
     convert(options);
+  }
+
+  void lock() {
+    try {
+      if (!report_path_.empty()) {
+        lock_.emplace(report_path_);
+      }
+    } catch (const Error&) {
+      if (loaded_.complaint.empty()) {
+        throw;
+      }  // a bad job stays one, wherever its report goes, and no retry mends it
+    }
   }
 
   // What an earlier run of this very job has left decides how this one begins. True: it is done.

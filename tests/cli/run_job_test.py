@@ -373,6 +373,18 @@ class Start(JobTest):
         self.assertEqual(result.status, 6, result.stderr)
         self.assertIn("--report", result.events[-1]["sentence"])
 
+    def test_a_bad_job_is_one_wherever_its_report_goes(self):
+        """6 would have the orchestrator try it again, for ever."""
+        (self.dir / "plain").touch()
+        for document, report in ((job_document(mode="prod"), "plain/report.json"), ("{", "plain/report.json"), ("{", "no/such/report.json")):
+            with self.subTest(document=document, report=report):
+                result = self.run_job(document, "--report", self.dir / report)
+                self.assertEqual((result.status, result.events[-1]["retryable"]), (2, False), result.stderr)
+                self.assertIn(f"job {self.job_file}: ", result.events[-1]["sentence"])
+        result = self.rehost("run", "--job", self.dir / "jbos" / "web01.json")
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("cannot read the job", result.stderr)
+
     @contextlib.contextmanager
     def small_disk(self, size):
         where = self.dir / "small"
