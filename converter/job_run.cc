@@ -29,13 +29,16 @@ namespace fs = std::filesystem;
 struct LoadedJob {
   std::optional<Job> job;
   std::string complaint;  // empty: it is in order
+  bool was_read = false;
 };
 
 LoadedJob load_job(const Options& options) {
   LoadedJob loaded;
   const std::string& name = options.run.job;
   try {
-    loaded.job = parse_job(read_job_file(name));
+    const std::string text = read_job_file(name);
+    loaded.was_read = true;
+    loaded.job = parse_job(text);
     const fs::path directory = name == "-" ? fs::current_path() : fs::absolute(name).parent_path();
     resolve_paths(*loaded.job, directory, options.run.job_root);
   } catch (const Error& error) {
@@ -82,7 +85,9 @@ class Worker {
   Worker(const Options& given, LoadedJob loaded)
       : given_(given), loaded_(std::move(loaded)), listeners_(given) {
     report_.command = "run";
-    report_path_ = job_report_path(given, loaded_.job ? loaded_.job->id : "");
+    if (loaded_.was_read || !given.report.empty()) {  // a mistyped name leaves nothing beside it
+      report_path_ = job_report_path(given, loaded_.job ? loaded_.job->id : "");
+    }
   }
 
   int run() {
