@@ -232,6 +232,8 @@ class Worker {
     write_or_warn([this] {
       if (loaded_.job) {
         write_job_results(*loaded_.job, report_, report_path_);
+      } else {
+        write_job_documents({}, report_, report_path_);
       }
     });
     write_or_warn([this] { write_report(report_, report_path_.string()); });

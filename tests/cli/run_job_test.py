@@ -461,6 +461,17 @@ class Start(JobTest):
                     self.assertEqual(self.run_job({**document, "mode": "cutover"}).report["outcome"], "environment")
                 self.assertFalse((self.dir / "job.register-image.json").exists())
 
+    def test_a_report_of_a_job_that_cannot_be_parsed_leaves_no_documents_of_another(self):
+        for name in ("job.json", "absent.json"):
+            with self.subTest(name):
+                for left in ("register-image.json", "run-instances.json", "report.html"):
+                    (self.dir / f"job.{left}").write_text("an earlier run's")
+                (self.dir / "job.json").write_text("{")
+                self.job_file = self.dir / name
+                self.assertEqual(self.run_job(None, "--report", self.report_file).report["outcome"], "usage")
+                self.assertEqual(sorted(p.name for p in self.dir.glob("job.r*")), ["job.report.html", "job.report.json"])
+                self.assertIn(self.job_file.name, (self.dir / "job.report.html").read_text())
+
     def test_logs_go_to_a_file_as_text_or_json(self):
         self.write_job(job_document(**volume(path="absent.raw")))
         log = self.dir / "worker.log"
