@@ -80,6 +80,14 @@ void print_result(const Report& report, const Options& options) {
   }
 }
 
+// Before any of them is opened for writing. A job from stdin tells its report's name later.
+void refuse_bad_outputs(const Options& options) {
+  if (options.run.jobs.empty()) {
+    require_report_place(options.command == Command::run ? job_report_path(options, "").string()
+                                                         : report_path(options).string());
+  }
+}
+
 // A typo must not cost a replica: these files are opened for writing before any source is looked
 // at.
 void refuse_sources_as_outputs(const Options& options) {
@@ -146,6 +154,7 @@ int run_rehost(const std::vector<std::string>& arguments) {
   try {
     Options options = parse_options(arguments);
     look_for_appliances(options);
+    refuse_bad_outputs(options);
     set_up_logging(options);
     switch (options.command) {
       case Command::help:

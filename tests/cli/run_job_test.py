@@ -381,6 +381,25 @@ class Start(JobTest):
         self.assertEqual(result.status, 6, result.stderr)
         self.assertIn("--report", result.events[-1]["sentence"])
 
+    def test_a_report_replaces_nothing_but_a_file(self):
+        self.write_job(job_document(**volume(path="absent.raw")))
+        os.mkfifo(self.dir / "pipe")
+        (self.dir / "directory").mkdir()
+        (self.dir / "plain").touch()
+        os.symlink("plain", self.dir / "link")
+        os.symlink("nowhere", self.dir / "dangling")
+        for name in ("pipe", "directory", "link", "dangling"):
+            before = (self.dir / name).lstat()
+            for words in (("run", "--job", self.job_file), ("convert", self.dir / "disk0.raw", "--output", self.out), ("inspect", self.dir / "absent.raw")):
+                with self.subTest(name, command=words[0]):
+                    self.refuses(2, "no file that a report may replace", *words, "--report", self.dir / name)
+                    self.assertEqual((self.dir / name).lstat().st_ino, before.st_ino)
+        self.assertFalse(list(self.dir.glob("*.lock")) + list(self.dir.glob("nowhere*")))
+        # One that has the job's own name for it, too.
+        os.symlink("plain", self.report_file)
+        self.refuses(2, "no file that a report may replace", "run", "--job", self.job_file)
+        self.assertTrue(self.report_file.is_symlink())
+
     def test_a_bad_job_is_one_wherever_its_report_goes(self):
         """6 would have the orchestrator try it again, for ever."""
         (self.dir / "plain").touch()
