@@ -400,6 +400,25 @@ class Start(JobTest):
         self.refuses(2, "no file that a report may replace", "run", "--job", self.job_file)
         self.assertTrue(self.report_file.is_symlink())
 
+    def test_job_report_events_and_log_are_four_files(self):
+        self.write_job(job_document(**volume(path="absent.raw")))
+        job = self.job_file.read_text()
+        other = self.dir / "other"
+        os.symlink(self.dir, self.dir / "round")
+        os.symlink("job.json", self.dir / "soft.json")
+        os.link(self.job_file, self.dir / "hard.json")
+        for words in (("--events", self.job_file), ("--log-file", self.job_file), ("--report", self.job_file),
+                      ("--events", self.dir / "soft.json"), ("--events", self.dir / "hard.json"), ("--log-file", self.dir / "round/job.json"),
+                      ("--events", other, "--report", other), ("--events", other, "--log-file", self.dir / "round/other"),
+                      ("--report", other, "--log-file", self.dir / "round/other"), ("--events", self.report_file)):
+            with self.subTest(words=words):
+                self.refuses(2, "cannot be both", "run", "--job", self.job_file, *words)
+                self.assertEqual(self.job_file.read_text(), job)
+                self.assertFalse(other.exists() or self.report_file.exists())
+        self.refuses(2, "cannot be both", "convert", self.dir / "absent.raw", "--output", self.out, "--events", self.out / "report.json")
+        # What is no file takes from many.
+        self.refuses(2, "absent.raw", "run", "--job", self.job_file, "--events", "/dev/null", "--log-file", "/dev/null")
+
     def test_a_bad_job_is_one_wherever_its_report_goes(self):
         """6 would have the orchestrator try it again, for ever."""
         (self.dir / "plain").touch()
