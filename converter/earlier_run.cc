@@ -93,7 +93,7 @@ bool still_holds(const EarlierRun& run, const Options& options) {
     std::error_code ignored;
     if (output.path != paths[i].image || !is_as_it_was(output) ||
         (!paths[i].manifest.empty() && !fs::exists(paths[i].manifest, ignored)) ||
-        source.path != options.sources[i] || !is_as_it_was(source)) {
+        source.path != options.sources[i] || (!options.in_place && !is_as_it_was(source))) {
       return false;
     }
   }

@@ -26,7 +26,8 @@ std::optional<EarlierRun> read_earlier_run(const std::filesystem::path& report);
 bool is_worth_keeping(const std::filesystem::path& report);
 
 // This rehost made its results, they are there as it left them, and so are the files that it made
-// them from. Of a device or an NBD server's disk that cannot be known: then it never holds.
+// them from. Of a device or an NBD server's disk that cannot be known: then it never holds. In
+// place the results are those files.
 bool still_holds(const EarlierRun& run, const Options& options);
 
 }  // namespace rehost

@@ -164,14 +164,14 @@ class Worker {
     }
     stands_ = earlier->outcome == "done";
     options.accept_converted = options.in_place;
-    if (options.output.empty()) {
-      return false;  // in place the plan finds nothing to do; disks are written over again
+    if (options.output.empty() && !options.in_place) {
+      return false;  // disks are written over again
     }
     if (earlier->outcome == "done" && !options.overwrite && still_holds(*earlier, options)) {
       answered_ = true;
       return true;
     }
-    if (earlier->outcome == kRunning) {
+    if (earlier->outcome == kRunning && !options.in_place) {
       // Nobody has its lock: that worker is dead, and the names that it may have given are ours.
       options.overwrite = true;
       for (const ResultPaths& paths : result_paths(options)) {

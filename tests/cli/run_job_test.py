@@ -510,6 +510,21 @@ class Start(JobTest):
                 self.assertEqual(sorted(p.name for p in self.dir.glob("job.r*")), ["job.report.html", "job.report.json"])
                 self.assertIn(self.job_file.name, (self.dir / "job.report.html").read_text())
 
+    def test_a_job_in_place_that_is_done_has_the_same_answer(self):
+        document = job_document(action=IN_PLACE, options={"no_manifest": True})
+        self.done_before(document)
+        disk = self.dir / "disk0.raw"
+        report = json.loads(self.report_file.read_text())
+        report["outputs"] = [{"path": str(disk), "size": MIB, "bytes_written": 0, "bytes_changed": 0, "manifest": None, "manifest_root": None,
+                              "file": {"size": MIB, "modified": disk.stat().st_mtime_ns}}]
+        self.report_file.write_text(json.dumps(report))
+        again = self.run_job(document)
+        self.assertEqual((again.status, again.report), (0, report), again.stderr)
+        self.assertIn("was done before", again.events[-1]["sentence"])
+        os.utime(disk)
+        with lock_as_qemu_does(disk):
+            self.assertEqual(self.run_job(document).status, 6, "somebody may have written to it")
+
     def test_logs_go_to_a_file_as_text_or_json(self):
         self.write_job(job_document(**volume(path="absent.raw")))
         log = self.dir / "worker.log"

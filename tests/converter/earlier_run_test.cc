@@ -78,6 +78,21 @@ TEST_F(EarlierRunTest, ASourceOrAResultThatIsNoFileHasPerhapsChanged) {
   EXPECT_FALSE(still_holds(*reread(), options));
 }
 
+TEST_F(EarlierRunTest, InPlaceTheResultIsTheSource) {
+  report.job->sources[0].stamp->modified -= 1;  // the conversion has written to it
+  options.output.clear();
+  options.in_place = true;
+  options.report = path("job.report.json");
+  options.manifest_prefix = "job.";
+  report.outputs = {{.path = path("disk0.raw"), .stamp = stamp_of(path("disk0.raw"))}};
+  EXPECT_FALSE(still_holds(*reread(), options)) << "without its manifest";
+  std::ofstream(path("job.disk0.manifest")) << "manifest";
+  EXPECT_TRUE(still_holds(*reread(), options));
+  fs::last_write_time(path("disk0.raw"),
+                      fs::last_write_time(path("disk0.raw")) + std::chrono::seconds(1));
+  EXPECT_FALSE(still_holds(*reread(), options));
+}
+
 TEST_F(EarlierRunTest, AnotherRehostsResultIsMadeAgain) {
   EarlierRun run = *reread();
   EXPECT_EQ(run.rehost, REHOST_VERSION);
