@@ -394,10 +394,6 @@ bool has_recovered(const Report& report) {
 void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
                    const std::stop_token& stop, Report& report) {
   {
-    const Phase phase("open", events, report, stop);
-    open_disks(disks, options);
-  }
-  {
     const Phase phase("launch", events, report, stop);
     launch(disks, options, events, stop);
     if (options.command == Command::convert) {
@@ -417,7 +413,7 @@ void look_at_disks(OpenDisks& disks, const Options& options, EventSink& events,
 }
 
 void run_phases(const Options& options, EventSink& events, const std::stop_token& stop,
-                Report& report) {
+                Report& report, const WhenLocked& when_locked) {
   if (options.command == Command::convert) {
     check_results(options);
   }
@@ -426,6 +422,10 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
   }
   OpenDisks disks(work_parent(options));
   lock_disks(disks, options);
+  const bool has_targets = !options.output_disks.empty();  // they are locked as they are opened
+  if (!has_targets) {
+    when_locked();
+  }
   if (deal_with_interrupted(disks, options, events, stop, report)) {
     return;
   }
@@ -435,6 +435,13 @@ void run_phases(const Options& options, EventSink& events, const std::stop_token
     // Those that have just been finished are what the conversion makes of what their manifests say.
     expected.accept_converted = options.accept_converted || has_recovered(report);
     verify_sources(disks.volumes, expected, events, stop);
+  }
+  {
+    const Phase phase("open", events, report, stop);
+    open_disks(disks, options);
+  }
+  if (has_targets) {
+    when_locked();
   }
   look_at_disks(disks, options, events, stop, report);
   if (options.command == Command::inspect) {
@@ -473,10 +480,10 @@ bool was_writing(const Report& report) {
 }  // namespace
 
 void run_conversion(const Options& options, EventSink& events, const std::stop_token& stop,
-                    Report& report) {
+                    Report& report, const WhenLocked& when_locked) {
   ReportingEvents reporting(events, report);
   try {
-    run_phases(options, reporting, stop, report);
+    run_phases(options, reporting, stop, report, when_locked);
   } catch (const Error& error) {
     // A signal takes the appliance away under whatever call is running: that call's error is not
     // the reason.

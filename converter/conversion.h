@@ -7,6 +7,7 @@
 // early; nothing but the last phase of convert writes anywhere but to overlays.
 #pragma once
 
+#include <functional>
 #include <stop_token>
 
 #include "converter/core/event.h"
@@ -15,10 +16,14 @@
 
 namespace rehost {
 
+using WhenLocked = std::function<void()>;
+
 // Runs inspect, check, plan or convert, filling the report as it goes. Throws Error; what has been
 // found out by then is in the report. A check or conversion whose guest would not boot throws
-// Error(verification).
-void run_conversion(const Options& options, EventSink& events, const std::stop_token& stop,
-                    Report& report);
+// Error(verification). `when_locked` is called once all volumes and output disks are found and
+// locked, before anything is written to any.
+void run_conversion(
+    const Options& options, EventSink& events, const std::stop_token& stop, Report& report,
+    const WhenLocked& when_locked = [] {});
 
 }  // namespace rehost

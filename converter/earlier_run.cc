@@ -44,12 +44,18 @@ Json read_document(const fs::path& report) {
 EarlierRun read_report(const Json& document) {
   JsonObject report(document, "");
   EarlierRun run;
+  run.rehost = report.text("rehost");
   run.outcome = report.text("outcome");
   JsonObject job = report.object("job");
   run.digest = job.text("digest");
   run.sources = read_files(job, "sources");
   run.outputs = read_files(report, "outputs");
   return run;
+}
+
+// A device or an NBD server's disk has no stamp: whether it has changed, nobody knows.
+bool is_as_it_was(const SourceFile& file) {
+  return file.stamp && stamp_of(file.path) == file.stamp;
 }
 
 }  // namespace
@@ -77,16 +83,17 @@ bool is_worth_keeping(const fs::path& report) {
 
 bool still_holds(const EarlierRun& run, const Options& options) {
   const std::vector<ResultPaths> paths = result_paths(options);
-  if (run.outputs.size() != paths.size() || run.sources.size() != options.sources.size()) {
+  if (run.rehost != REHOST_VERSION || run.outputs.size() != paths.size() ||
+      run.sources.size() != options.sources.size()) {
     return false;
   }
   for (size_t i = 0; i < paths.size(); ++i) {
     const SourceFile& output = run.outputs[i];
     const SourceFile& source = run.sources[i];
     std::error_code ignored;
-    if (output.path != paths[i].image || !output.stamp || stamp_of(output.path) != output.stamp ||
+    if (output.path != paths[i].image || !is_as_it_was(output) ||
         (!paths[i].manifest.empty() && !fs::exists(paths[i].manifest, ignored)) ||
-        source.path != options.sources[i] || stamp_of(source.path) != source.stamp) {
+        source.path != options.sources[i] || (!options.in_place && !is_as_it_was(source))) {
       return false;
     }
   }

@@ -30,13 +30,16 @@ namespace fs = std::filesystem;
 struct LoadedJob {
   std::optional<Job> job;
   std::string complaint;  // empty: it is in order
+  bool was_read = false;
 };
 
 LoadedJob load_job(const Options& options) {
   LoadedJob loaded;
   const std::string& name = options.run.job;
   try {
-    loaded.job = parse_job(read_job_file(name));
+    const std::string text = read_job_file(name);
+    loaded.was_read = true;
+    loaded.job = parse_job(text);
     const fs::path directory = name == "-" ? fs::current_path() : fs::absolute(name).parent_path();
     resolve_paths(*loaded.job, directory, options.run.job_root);
   } catch (const Error& error) {
@@ -82,7 +85,9 @@ class Worker {
   Worker(const Options& given, LoadedJob loaded)
       : given_(given), loaded_(std::move(loaded)), listeners_(given) {
     report_.command = "run";
-    report_path_ = job_report_path(given, loaded_.job ? loaded_.job->id : "");
+    if (loaded_.was_read || !given.report.empty()) {  // a mistyped name leaves nothing beside it
+      report_path_ = job_report_path(given, loaded_.job ? loaded_.job->id : "");
+    }
   }
 
   int run() {
@@ -123,9 +128,7 @@ class Worker {
   }
 
   void work() {
-    if (!report_path_.empty()) {
-      lock_.emplace(report_path_);
-    }
+    lock();
     if (!loaded_.complaint.empty()) {
       throw Error(ErrorKind::usage, loaded_.complaint);
     }
@@ -135,8 +138,22 @@ class Worker {
     }
     check_results(options);
     require_memory(kConversionMemory, available_memory());
-    leave_mark();
+    if (!stands_) {
+      leave_mark();
+    }
     convert(options);
+  }
+
+  void lock() {
+    try {
+      if (!report_path_.empty()) {
+        lock_.emplace(report_path_);
+      }
+    } catch (const Error&) {
+      if (loaded_.complaint.empty()) {
+        throw;
+      }  // a bad job stays one, wherever its report goes, and no retry mends it
+    }
   }
 
   // What an earlier run of this very job has left decides how this one begins. True: it is done.
@@ -145,15 +162,16 @@ class Worker {
     if (!earlier || earlier->digest != loaded_.job->digest) {
       return false;
     }
+    stands_ = earlier->outcome == "done";
     options.accept_converted = options.in_place;
-    if (options.output.empty()) {
-      return false;  // in place the plan finds nothing to do; disks are written over again
+    if (options.output.empty() && !options.in_place) {
+      return false;  // disks are written over again
     }
     if (earlier->outcome == "done" && !options.overwrite && still_holds(*earlier, options)) {
       answered_ = true;
       return true;
     }
-    if (earlier->outcome == kRunning) {
+    if (earlier->outcome == kRunning && !options.in_place) {
       // Nobody has its lock: that worker is dead, and the names that it may have given are ours.
       options.overwrite = true;
       for (const ResultPaths& paths : result_paths(options)) {
@@ -168,8 +186,12 @@ class Worker {
   }
 
   // From now on a run that is killed can be told from one that never began; and a report that
-  // cannot be written is found out before the work.
+  // cannot be written is found out before the work. Where this very job was done before, that is
+  // what its disks are until they are locked.
   void leave_mark() {
+    if (marked_) {
+      return;
+    }
     const std::string outcome = std::exchange(report_.outcome, std::string(kRunning));
     write_report(report_, report_path_.string());
     report_.outcome = outcome;
@@ -179,7 +201,7 @@ class Worker {
   void convert(const Options& options) {
     TimeLimits limits(listeners_, loaded_.job->timeouts, [this] { signals_.stop(); });
     try {
-      run_conversion(options, limits, signals_.token(), report_);
+      run_conversion(options, limits, signals_.token(), report_, [this] { leave_mark(); });
     } catch (const Error& error) {
       const std::string expired = limits.expired();
       if (error.kind() == ErrorKind::cancelled && !expired.empty() && !signals_.signalled()) {
@@ -193,11 +215,12 @@ class Worker {
     }
   }
 
-  // Another worker's report is not ours to write, nor is one that has answered; and a job that was
-  // refused must not replace the report of a run that was not.
+  // Another worker's report is not ours to write, nor is one that has answered or still says what
+  // this job's disks are; and a job that was refused must not replace the report of a run that was
+  // not.
   bool may_write_report() const {
     const bool refused = !marked_ && report_.exit_code == describe(ErrorKind::usage).exit_code;
-    return lock_ && !answered_ &&
+    return lock_ && !answered_ && (marked_ || !stands_) &&
            !(refused && given_.report.empty() && is_worth_keeping(report_path_));
   }
 
@@ -209,6 +232,8 @@ class Worker {
     write_or_warn([this] {
       if (loaded_.job) {
         write_job_results(*loaded_.job, report_, report_path_);
+      } else {
+        write_job_documents({}, report_, report_path_);
       }
     });
     write_or_warn([this] { write_report(report_, report_path_.string()); });
@@ -246,6 +271,7 @@ class Worker {
   Stopwatch stopwatch_{report_};
   fs::path report_path_;
   std::optional<JobLock> lock_;
+  bool stands_ = false;  // an earlier report that this job is done
   bool answered_ = false;
   bool marked_ = false;
 };

@@ -262,7 +262,21 @@ std::optional<FileStamp> stamp_of(const std::string& path) {
                    status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec};
 }
 
+void require_report_place(const std::string& path) {
+  struct stat status = {};
+  if (lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is no file that a report may replace, but a {}: name another place "
+                            "with --report",
+                            path,
+                            S_ISLNK(status.st_mode)   ? "symbolic link"
+                            : S_ISDIR(status.st_mode) ? "directory"
+                                                      : "device, a pipe or a socket"));
+  }
+}
+
 void write_report(const Report& report, const std::string& path) {
+  require_report_place(path);
   constexpr unsigned kMode = 0644;
   const std::string partial = path + ".partial";
   const std::string text = report_json(report);

@@ -88,7 +88,12 @@ std::string plan_json(const Report& report);
 std::string check_json(const Report& report);
 std::string verify_json(const Report& report);
 
-// Writes under a partial name and renames. Throws Error(environment).
+// A report takes its name from whatever has it: nothing but an earlier file may. Throws
+// Error(usage) for a device, a directory, a symbolic link.
+void require_report_place(const std::string& path);
+
+// Writes under a partial name and renames. Throws Error(environment), and as
+// require_report_place().
 void write_report(const Report& report, const std::string& path);
 
 }  // namespace rehost

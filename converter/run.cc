@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "converter/appliance.h"
 #include "converter/conversion.h"
@@ -81,6 +82,41 @@ void print_result(const Report& report, const Options& options) {
   }
 }
 
+// One written over the other: the job would be emptied by its events, the log lost to the report.
+bool is_same_file(const std::string& one, const std::string& other) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (one == "-" || other == "-" || (fs::exists(one, error) && !fs::is_regular_file(one, error))) {
+    return false;  // pipes and terminals take from many
+  }
+  const fs::path first = fs::weakly_canonical(fs::absolute(one, error), error);
+  const fs::path second = fs::weakly_canonical(fs::absolute(other, error), error);
+  return (!error && first == second) || fs::equivalent(one, other, error);
+}
+
+// Before any of them is opened for writing. A job from stdin tells its report's name later.
+void refuse_bad_outputs(const Options& options) {
+  const bool runs = options.command == Command::run;
+  std::string report;
+  if (options.run.jobs.empty()) {
+    report = runs ? job_report_path(options, "").string() : report_path(options).string();
+  }
+  require_report_place(report);
+  const std::pair<const char*, const std::string&> files[] = {{"the job", options.run.job},
+                                                              {"the report", report},
+                                                              {"the events", options.events},
+                                                              {"the log", options.log_file}};
+  for (const auto& [name, file] : files) {
+    for (const auto& [other_name, other] : files) {
+      if (&file != &other && !file.empty() && !other.empty() && is_same_file(file, other)) {
+        throw Error(ErrorKind::usage, fmt::format("{} cannot be both {} and {}: name another file "
+                                                  "for one of them",
+                                                  file, name, other_name));
+      }
+    }
+  }
+}
+
 // A typo must not cost a replica: these files are opened for writing before any source is looked
 // at.
 void refuse_sources_as_outputs(const Options& options) {
@@ -146,6 +182,7 @@ int run_rehost(const std::vector<std::string>& arguments) {
   try {
     Options options = parse_options(arguments);
     look_for_appliances(options);
+    refuse_bad_outputs(options);
     set_up_logging(options);
     switch (options.command) {
       case Command::help:

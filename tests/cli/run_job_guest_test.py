@@ -133,6 +133,12 @@ class RunJob(JobTest):
 
         again = self.run_job()
         self.assertEqual(again.status, 0, again.stderr)
+        self.assertEqual(again.report, done.report, "the same job has the same answer")
+        self.assertEqual(manifest(self.dir / DISKS[0]), converted)
+        # Somebody may have written to it: the plan finds nothing to change.
+        os.utime(self.dir / DISKS[0])
+        again = self.run_job()
+        self.assertEqual(again.status, 0, again.stderr)
         self.assertEqual((again.report["outcome"], again.report["edits"], again.report["bytes"]["changed"]), ("done", [], 0))
         self.assertEqual(manifest(self.dir / DISKS[0]), converted)
         self.assertFalse(list(self.dir.glob("*journal*")))

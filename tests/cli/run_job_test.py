@@ -276,10 +276,18 @@ class Start(JobTest):
         self.disk("disk1.raw")
 
     def test_no_such_job(self):
-        self.job_file = self.dir / "missing.json"
-        self.refuses_job(2, "cannot read the job")
-        self.job_file = self.dir
-        self.refuses_job(2, "cannot read the job")
+        below = self.dir / "below"
+        directory = below / "web01.json"
+        directory.mkdir(parents=True)
+        for job in (below / "missing.json", directory):
+            with self.subTest(job):
+                self.job_file = job
+                self.refuses_job(2, "cannot read the job")
+                self.assertEqual(list(below.iterdir()), [directory], "a report only where it is asked for")
+        result = self.rehost("run", "--job", ".", cwd=directory)
+        self.assertEqual((result.returncode, list(directory.iterdir())), (2, []), result.stderr)
+        self.refuses_job(2, "cannot read the job", None, "--report", self.report_file)
+        self.assertEqual(json.loads(self.report_file.read_text())["outcome"], "usage")
 
     def test_a_volume_that_is_missing_or_empty(self):
         self.refuses_job(2, "absent.raw", job_document(**volume(path="absent.raw")))

@@ -64,6 +64,42 @@ TEST_F(EarlierRunTest, AChangedOrMissingFileEndsIt) {
   EXPECT_FALSE(still_holds(*run, options));
 }
 
+TEST_F(EarlierRunTest, ASourceOrAResultThatIsNoFileHasPerhapsChanged) {
+  const Report made_of_files = report;
+  options.sources = {"/dev/null"};
+  report.job->sources = {{"/dev/null", stamp_of("/dev/null")}};
+  EXPECT_FALSE(still_holds(*reread(), options));
+  options.sources = {"nbd://localhost/web01"};
+  report.job->sources = {{"nbd://localhost/web01", std::nullopt}};
+  EXPECT_FALSE(still_holds(*reread(), options));
+  options.sources = {path("disk0.raw")};
+  report = made_of_files;
+  report.outputs[0].stamp.reset();
+  EXPECT_FALSE(still_holds(*reread(), options));
+}
+
+TEST_F(EarlierRunTest, InPlaceTheResultIsTheSource) {
+  report.job->sources[0].stamp->modified -= 1;  // the conversion has written to it
+  options.output.clear();
+  options.in_place = true;
+  options.report = path("job.report.json");
+  options.manifest_prefix = "job.";
+  report.outputs = {{.path = path("disk0.raw"), .stamp = stamp_of(path("disk0.raw"))}};
+  EXPECT_FALSE(still_holds(*reread(), options)) << "without its manifest";
+  std::ofstream(path("job.disk0.manifest")) << "manifest";
+  EXPECT_TRUE(still_holds(*reread(), options));
+  fs::last_write_time(path("disk0.raw"),
+                      fs::last_write_time(path("disk0.raw")) + std::chrono::seconds(1));
+  EXPECT_FALSE(still_holds(*reread(), options));
+}
+
+TEST_F(EarlierRunTest, AnotherRehostsResultIsMadeAgain) {
+  EarlierRun run = *reread();
+  EXPECT_EQ(run.rehost, REHOST_VERSION);
+  run.rehost = "0.0.1";
+  EXPECT_FALSE(still_holds(run, options));
+}
+
 TEST_F(EarlierRunTest, OtherPathsAreAnotherRun) {
   const auto run = reread();
   options.sources = {path("out/disk0.raw")};
