@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -271,12 +272,17 @@ std::string read_job_file(const std::string& name) {
   FileDescriptor file;
   int fd = STDIN_FILENO;
   if (name != "-") {
-    // A FIFO without a writer must not hold the worker up.
-    file = FileDescriptor(open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    // A FIFO must not hold the worker up: neither its opening without a writer, nor its reading.
+    file = FileDescriptor(open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     fd = file.get();
-    if (fd < 0) {
+    struct stat status = {};
+    if (fd < 0 || fstat(fd, &status) != 0) {
       throw Error(ErrorKind::usage,
                   fmt::format("cannot read the job {}: {}", name, errno_text(errno)));
+    }
+    if (!S_ISREG(status.st_mode)) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("cannot read the job {}: it is no file (a pipe is --job -)", name));
     }
   }
   std::string text(kMostJsonBytes + 1, '\0');

@@ -6,13 +6,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "converter/core/error.h"
+#include "converter/job.h"
 #include "converter/job_run.h"
 #include "converter/json_reader.h"
 #include "converter/printable.h"
@@ -81,13 +81,7 @@ Ended outcome_of(int status) {
 // Of a job that may be no JSON at all.
 std::string id_of(const fs::path& job) {
   try {
-    const Json document = parse_strict_json([&] {
-      std::ifstream in(job, std::ios::binary);
-      std::string text(kMostJsonBytes + 1, '\0');
-      in.read(text.data(), static_cast<std::streamsize>(text.size()));
-      text.resize(static_cast<size_t>(in.gcount()));
-      return text;
-    }());
+    const Json document = parse_strict_json(read_job_file(job.string()));
     return JsonObject(document, "").text("id");
   } catch (const Error&) {
     return {};
@@ -223,7 +217,11 @@ std::vector<fs::path> jobs_in(const fs::path& directory) {
     const std::string name = entry->path().filename().string();
     const bool ours = std::any_of(std::begin(kLeftByJobs), std::end(kLeftByJobs),
                                   [&](std::string_view ending) { return name.ends_with(ending); });
-    if (name.ends_with(".json") && name.front() != '.' && !ours) {
+    // A link is a job's, too: one that leads to no file is a job that fails, and not left out.
+    std::error_code gone;
+    const fs::file_status status = entry->symlink_status(gone);
+    const bool file = fs::is_regular_file(status) || fs::is_symlink(status);
+    if (file && name.ends_with(".json") && name.front() != '.' && !ours) {
       jobs.push_back(entry->path());
     }
   }

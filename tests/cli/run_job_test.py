@@ -552,6 +552,16 @@ class Jobs(JobTest):
         self.assertEqual(json.loads(report.read_text())["outcome"], "running", "the next worker takes it up")
         self.rehost("inspect", self.dir / "absent.raw")  # whoever is next removes the killed one's work directory
 
+    def test_what_is_no_file_holds_nothing_up(self):
+        os.mkfifo(self.jobs / "a.json")
+        os.symlink("a.json", self.jobs / "b.json")
+        self.write_job("{", self.jobs / "c.json")
+        (self.jobs / "d.json").mkdir()
+        result, rows = self.run_jobs()
+        self.assertEqual({name: row["exit_code"] for name, row in rows.items()}, {"b.json": 2, "c.json": 2}, result.stderr)
+        self.assertIn("it is no file", rows["b.json"]["error"])
+        self.refuses(2, "it is no file", "run", "--job", self.jobs / "a.json", "--validate")
+
     def test_no_jobs(self):
         result, _ = self.run_jobs()
         self.assertEqual(result.returncode, 2)
