@@ -100,12 +100,12 @@ int open_alone(const std::string& path) {
   return fd;
 }
 
-FileDescriptor open_destination(const std::string& destination) {
-  int fd = -1;
+// The number of the descriptor that it names, open for writing; nullopt when it is a file's path.
+std::optional<int> named_descriptor(const std::string& destination) {
+  int number = -1;
   if (destination == "-") {
-    fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    number = STDOUT_FILENO;
   } else if (destination.starts_with("fd:")) {
-    int number = -1;
     const char* end = destination.data() + destination.size();
     const auto [stop, error] = std::from_chars(destination.data() + 3, end, number);
     if (error != std::errc() || stop != end || number < 0) {
@@ -113,15 +113,20 @@ FileDescriptor open_destination(const std::string& destination) {
           ErrorKind::usage,
           fmt::format("--events {}: fd: wants the number of an open descriptor", destination));
     }
-    const int flags = fcntl(number, F_GETFL);
-    if (flags == -1 || (flags & O_ACCMODE) == O_RDONLY) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("--events {}: the descriptor is not open for writing", destination));
-    }
-    fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
   } else {
-    fd = open_alone(destination);
+    return std::nullopt;
   }
+  const int flags = fcntl(number, F_GETFL);
+  if (flags == -1 || (flags & O_ACCMODE) == O_RDONLY) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--events {}: the descriptor is not open for writing", destination));
+  }
+  return number;
+}
+
+FileDescriptor open_destination(const std::string& destination) {
+  const std::optional<int> number = named_descriptor(destination);
+  const int fd = number ? fcntl(*number, F_DUPFD_CLOEXEC, 3) : open_alone(destination);
   if (fd == -1) {
     throw Error(ErrorKind::usage,
                 fmt::format("cannot write events to {}: {}", destination, errno_text(errno)));
@@ -179,6 +184,10 @@ std::string event_json(const Event& event, uint64_t sequence, const std::string&
   }
   std::visit(Describe{json, subject != nullptr}, event);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void require_descriptor_for_events(const std::string& destination) {
+  named_descriptor(destination);
 }
 
 JsonEvents::JsonEvents(const std::string& destination) : file_(open_destination(destination)) {}

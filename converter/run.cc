@@ -15,6 +15,7 @@
 #include "converter/image_commands.h"
 #include "converter/job_batch.h"
 #include "converter/job_run.h"
+#include "converter/json_events.h"
 #include "converter/logging.h"
 #include "converter/options.h"
 #include "converter/print.h"
@@ -145,6 +146,7 @@ int run_on_disks(const Options& options) {
 int run_rehost(const std::vector<std::string>& arguments) {
   try {
     Options options = parse_options(arguments);
+    require_descriptor_for_events(options.events);
     look_for_appliances(options);
     set_up_logging(options);
     switch (options.command) {

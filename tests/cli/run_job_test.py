@@ -331,6 +331,19 @@ class Start(JobTest):
         os.close(read_only)
         self.assertFalse(self.report_file.exists())
 
+    def test_events_go_to_no_descriptor_of_the_programs_own(self):
+        self.write_job(job_document(**volume(path="absent.raw")))
+        for number in range(3, 10):
+            for words in (("run", "--job", self.job_file), ("inspect", self.dir / "disk0.raw")):
+                with self.subTest(number=number, command=words[0]):
+                    self.refuses(2, f"--events fd:{number}: the descriptor is not open", *words, "--events", f"fd:{number}",
+                                 "--log-file", self.dir / "log", "--log-level", "trace")
+        self.assertFalse((self.dir / "log").exists())
+        closed = subprocess.run([REHOST, "run", "--job", self.job_file, "--events", "-", "--log-file", self.dir / "log"], check=False,
+                                stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1))
+        self.assertEqual(closed.returncode, 2, closed.stderr)
+        self.assertFalse((self.dir / "log").exists())
+
     def test_a_volume_is_not_written_over_by_events_logs_or_the_report(self):
         self.write_job(job_document())
         before = (self.dir / "disk0.raw").read_bytes()
