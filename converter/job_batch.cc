@@ -15,6 +15,7 @@
 #include "converter/job.h"
 #include "converter/job_run.h"
 #include "converter/json_reader.h"
+#include "converter/patient_write.h"
 #include "converter/printable.h"
 #include "converter/signals.h"
 #include "converter/worker_needs.h"
@@ -181,11 +182,9 @@ class Batch {
     std::fputs((row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n").c_str(), stdout);
     std::fflush(stdout);
     if (!options_.quiet) {
-      std::fputs(
+      write_to_stderr(
           printable(fmt::format("rehost: {}: {} after {:.0f} s{}{}\n", jobs_[i].filename().string(),
-                                ended.outcome, seconds, said.empty() ? "" : ": ", said))
-              .c_str(),
-          stderr);
+                                ended.outcome, seconds, said.empty() ? "" : ": ", said)));
     }
     ended_[i] = std::move(ended);
   }

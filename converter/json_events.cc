@@ -3,18 +3,18 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-
 #include <cerrno>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "converter/core/error.h"
+#include "converter/patient_write.h"
 
 namespace rehost {
 namespace {
@@ -75,10 +75,29 @@ struct Describe {
   }
 };
 
+// The reader of a FIFO may be a little later than we are; to wait for one that does not come would
+// keep a signal from ending the run.
+int open_soon(const std::string& path) {
+  constexpr unsigned kMode = 0644;
+  constexpr int kTries = 30;
+  constexpr auto kPause = std::chrono::milliseconds(100);
+  for (int i = 1;; ++i) {
+    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, kMode);
+    if (fd != -1 || errno != ENXIO) {
+      return fd;
+    }
+    if (i == kTries) {
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("cannot write events to {}: nobody reads it; start its reader first", path));
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 // Not emptied while another run writes to it: a second worker on one job has nothing to say there.
 int open_alone(const std::string& path) {
-  constexpr unsigned kMode = 0644;
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kMode);
+  const int fd = open_soon(path);
   struct stat status = {};
   if (fd == -1 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
     return fd;
@@ -132,34 +151,6 @@ FileDescriptor open_destination(const std::string& destination) {
                 fmt::format("cannot write events to {}: {}", destination, errno_text(errno)));
   }
   return FileDescriptor(fd);
-}
-
-enum class Written { whole, nothing, broken };
-
-// A reader that has stopped reading must not stop the conversion, nor keep a signal from ending it:
-// a pipe gets only what it has room for, in pieces that the kernel writes whole.
-Written write_line(int fd, const std::string& text, int patience) {
-  constexpr size_t kPiece = 4096;  // PIPE_BUF
-  size_t done = 0;
-  while (done < text.size()) {
-    pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
-    const int count = poll(&ready, 1, patience);
-    if (count < 0 && errno == EINTR) {
-      continue;
-    }
-    if (count == 0) {
-      return done == 0 ? Written::nothing : Written::broken;
-    }
-    const ssize_t n = ::write(fd, text.data() + done, std::min(kPiece, text.size() - done));
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-      continue;
-    }
-    if (n <= 0) {
-      return Written::broken;
-    }
-    done += static_cast<size_t>(n);
-  }
-  return Written::whole;
 }
 
 }  // namespace
@@ -225,7 +216,8 @@ void JsonEvents::on(const Event& event) {
   if (broken_) {
     return;
   }
-  const Written written = write_line(file_.get(), line, waiting_ && !finished_ ? 0 : kPatience);
+  const Written written =
+      write_patiently(file_.get(), line, waiting_ && !finished_ ? 0 : kPatience);
   waiting_ = written == Written::nothing;
   broken_ = written == Written::broken;
 }

@@ -2,15 +2,17 @@
 
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "converter/core/error.h"
 #include "converter/json_events.h"
+#include "converter/patient_write.h"
 
 namespace rehost {
 namespace {
@@ -41,6 +43,16 @@ class LineFormatter : public spdlog::formatter {
 
  private:
   bool json_;
+};
+
+class StderrSink : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    write_to_stderr(std::string_view(line.data(), line.size()));
+  }
+  void flush_() override {}
 };
 
 }  // namespace
@@ -86,8 +98,9 @@ void set_up_logging(const Options& options) {
   std::shared_ptr<spdlog::logger> logger;  // spdlog's own registry shares it
   try {
     spdlog::drop("rehost");
-    logger = options.log_file.empty() ? spdlog::stderr_logger_mt("rehost")
-                                      : spdlog::basic_logger_mt("rehost", options.log_file);
+    logger = options.log_file.empty()
+                 ? std::make_shared<spdlog::logger>("rehost", std::make_shared<StderrSink>())
+                 : spdlog::basic_logger_mt("rehost", options.log_file);
   } catch (const spdlog::spdlog_ex& error) {
     throw Error(ErrorKind::environment,
                 fmt::format("--log-file {}: {}", options.log_file, error.what()));

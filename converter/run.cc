@@ -18,6 +18,7 @@
 #include "converter/json_events.h"
 #include "converter/logging.h"
 #include "converter/options.h"
+#include "converter/patient_write.h"
 #include "converter/print.h"
 #include "converter/printable.h"
 #include "converter/report.h"
@@ -168,12 +169,10 @@ int run_rehost(const std::vector<std::string>& arguments) {
     }
   } catch (const Error& error) {
     const ErrorKindRow& row = describe(error.kind());
-    std::fputs(fmt::format("rehost: {}: {}\n", row.name, error.what()).c_str(), stderr);
+    write_to_stderr(fmt::format("rehost: {}: {}\n", row.name, error.what()));
     return row.exit_code;
   } catch (const std::exception& error) {
-    std::fputs(
-        fmt::format("rehost: internal: {} (this is a bug in rehost)\n", error.what()).c_str(),
-        stderr);
+    write_to_stderr(fmt::format("rehost: internal: {} (this is a bug in rehost)\n", error.what()));
     return describe(ErrorKind::internal).exit_code;
   }
 }

@@ -11,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from rehost_cli import MIB, REHOST, RUN_HANGS, lock_as_qemu_does
+from rehost_cli import MIB, REHOST, RUN_HANGS, STOP_HANGS, lock_as_qemu_does
 from rehost_job import JobTest, job_document, schema
 
 IN_PLACE = {"type": "in-place"}
@@ -539,6 +539,29 @@ class Jobs(JobTest):
             report = json.loads(pathlib.Path(row["report"]).read_text())
             self.assertEqual(report["outcome"], row["outcome"], name)
             self.check_events((self.jobs / name).with_suffix(".events.jsonl").read_text())
+
+    def test_a_signal_ends_a_run_whose_stderr_nobody_reads(self):
+        """It waits for a server that says nothing; the first line of its progress has no room."""
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        address = self.dir / "silent.sock"
+        server.bind(str(address))
+        server.listen()
+        self.write_job(job_document(**volume(path=f"nbd+unix:///web01?socket={address}")))
+        for words in ((), ("--quiet",), ("--log-level", "trace")):
+            with self.subTest(words=words):
+                self.report_file.unlink(missing_ok=True)
+                reader, writer = os.pipe()
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+                os.write(writer, b"x" * 4096)
+                process = subprocess.Popen([REHOST, "run", "--job", self.job_file, "--work-dir", self.work, *words], stderr=writer)
+                while not self.report_file.exists():
+                    time.sleep(0.02)
+                process.terminate()
+                self.assertEqual(process.wait(timeout=STOP_HANGS), 9)
+                os.close(writer)
+                os.close(reader)
+                self.assertEqual(json.loads(self.report_file.read_text())["outcome"], "cancelled")
 
     def test_a_job_that_is_killed_disturbs_no_other(self):
         """One that waits for a server that says nothing is killed; the other has its own end."""
