@@ -32,6 +32,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view kLeftByJobs[] = {".report.json", ".register-image.json",
                                             ".run-instances.json"};
 
+constexpr const char* kEvents = ".events.jsonl";
+constexpr const char* kLog = ".log";
+
 struct Ended {
   std::string outcome;
   int exit_code = 0;
@@ -48,9 +51,9 @@ std::vector<std::string> words_for(const fs::path& job, const Options& options) 
                                     "--job",
                                     job.string(),
                                     "--events",
-                                    beside(job, ".events.jsonl").string(),
+                                    beside(job, kEvents).string(),
                                     "--log-file",
-                                    beside(job, ".log").string(),
+                                    beside(job, kLog).string(),
                                     "--log-level",
                                     options.log_level,
                                     "--log-format",
@@ -63,6 +66,21 @@ std::vector<std::string> words_for(const fs::path& job, const Options& options) 
     }
   }
   return words;
+}
+
+// They are opened for writing, and must not be written through to another place.
+void refuse_links(const fs::path& job) {
+  for (const char* ending : {kEvents, kLog}) {
+    const fs::path path = beside(job, ending);
+    std::error_code ignored;
+    if (fs::is_symlink(fs::symlink_status(path, ignored))) {
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("{} is a symbolic link, and a job of a directory writes there: remove "
+                      "it",
+                      path.string()));
+    }
+  }
 }
 
 // By its exit status. One that was killed has none: the next worker takes its job up.
@@ -128,6 +146,7 @@ class Batch {
   bool start(size_t i) {
     began_[i] = Clock::now();
     try {
+      refuse_links(jobs_[i]);
       running_[i] = std::make_unique<ChildProcess>(words_for(jobs_[i], options_));
       return true;
     } catch (const Error& error) {

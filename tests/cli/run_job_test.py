@@ -594,6 +594,19 @@ class Jobs(JobTest):
         self.assertEqual(json.loads(report.read_text())["outcome"], "running", "the next worker takes it up")
         self.rehost("inspect", self.dir / "absent.raw")  # whoever is next removes the killed one's work directory
 
+    def test_links_lead_no_output_elsewhere(self):
+        precious = self.disk("precious", 100)
+        for ending in (".events.jsonl", ".log"):
+            with self.subTest(ending):
+                self.write_job("{", self.jobs / "a.json")
+                link = self.jobs / f"a{ending}"
+                link.symlink_to(precious)
+                result, rows = self.run_jobs("--job-root", self.jobs)
+                self.assertEqual((result.returncode, rows["a.json"]["outcome"]), (2, "usage"), result.stderr)
+                self.assertIn("is a symbolic link", rows["a.json"]["error"])
+                self.assertEqual(precious.read_bytes(), bytes(100))
+                link.unlink()
+
     def test_what_is_no_file_holds_nothing_up(self):
         os.mkfifo(self.jobs / "a.json")
         os.symlink("a.json", self.jobs / "b.json")
