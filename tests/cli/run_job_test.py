@@ -145,6 +145,7 @@ BAD = {
     "profile": (launch(iam_instance_profile="arn:aws:iam::1:role/web"), "launch.iam_instance_profile: is neither"),
     "initial state": (launch(initial_state="running"), "launch.initial_state: cannot be 'running'"),
     "tag of AWS": (launch(tags={"aws:owner": ""}), "launch.tags: 'aws:owner' is no key"),
+    "tag of rehost": (launch(tags={"rehost:initial-state": "started"}, initial_state="stopped"), "launch.tags: 'rehost:initial-state' is rehost's own"),
     "long tag": (launch(tags={"a": "ö" * 257}), "launch.tags: the value of 'a' is longer"),
     "many tags": (launch(tags={str(i): "" for i in range(51)}), "launch.tags: are 51"),
     "no room for the state": (launch(tags={str(i): "" for i in range(50)}, initial_state="stopped"), "launch.tags: are 50"),
