@@ -13,9 +13,19 @@
 #include "converter/core/error.h"
 #include "converter/json_events.h"
 #include "converter/patient_write.h"
+#include "converter/printable.h"
 
 namespace rehost {
 namespace {
+
+// A name that a job or a guest chose begins no line of its own, and a terminal obeys none.
+std::string on_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : printable(text)) {
+    line += c == '\n' ? "\\n" : std::string(1, c);
+  }
+  return line;
+}
 
 class LineFormatter : public spdlog::formatter {
  public:
@@ -31,7 +41,7 @@ class LineFormatter : public spdlog::formatter {
       const Json json{{"time", utc_now()}, {"level", level}, {"message", text}};
       line = json.dump(-1, ' ', false, Json::error_handler_t::replace);
     } else {
-      line = fmt::format("{} {} {}", utc_now(), level, text);
+      line = fmt::format("{} {} {}", utc_now(), level, on_one_line(text));
     }
     line += '\n';
     out.append(line.data(), line.data() + line.size());

@@ -169,10 +169,11 @@ int run_rehost(const std::vector<std::string>& arguments) {
     }
   } catch (const Error& error) {
     const ErrorKindRow& row = describe(error.kind());
-    write_to_stderr(fmt::format("rehost: {}: {}\n", row.name, error.what()));
+    write_to_stderr(printable(fmt::format("rehost: {}: {}\n", row.name, error.what())));
     return row.exit_code;
   } catch (const std::exception& error) {
-    write_to_stderr(fmt::format("rehost: internal: {} (this is a bug in rehost)\n", error.what()));
+    write_to_stderr(
+        printable(fmt::format("rehost: internal: {} (this is a bug in rehost)\n", error.what())));
     return describe(ErrorKind::internal).exit_code;
   }
 }

@@ -258,6 +258,12 @@ class Document(JobTest):
         self.job_file.write_bytes(b'{"version":1,"id":"\xff"}')
         self.refuses_job(2, "not valid JSON at byte ")
 
+    def test_a_terminal_obeys_no_job(self):
+        result = self.validate(job_document(**{"\x1b]0;title\x07": 1}))
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("?]0;title?\"]: there is no such field", result.stderr)
+        self.assertNotIn("\x1b", result.stderr)
+
     def test_what_a_document_says_is_not_repeated(self):
         result = self.validate('{"version":1,"labels":{"password":"hunter2')
         self.assertEqual(result.returncode, 2)
