@@ -492,6 +492,7 @@ class Root(JobTest):
         os.symlink(self.outside, self.root / "link.raw")
         os.symlink(self.dir, self.root / "up")
         os.symlink("/nonexistent/later", self.root / "dangling.raw")
+        os.symlink("/nonexistent/later", self.root / "later")
         os.symlink(self.root, self.dir / "root-too")
         (self.dir / "rootless").mkdir()
         image = {"type": "image", "directory": "out"}
@@ -501,6 +502,8 @@ class Root(JobTest):
                 ("volumes[0].path", volume(path="link.raw")),
                 ("volumes[0].path", volume(path="up/outside.raw")),
                 ("volumes[0].path", volume(path="dangling.raw")),
+                ("volumes[0].path", volume(path="later/disk.raw")),
+                ("action.directory", {"action": {**image, "directory": "later/a/b"}}),
                 ("volumes[0].path", volume(path="../rootless/disk.raw")),
                 ("volumes[0].path", volume(path="nbd://localhost/web01")),
                 ("volumes[0].device", {"volumes": [{"device": "/dev/null", "role": "boot"}]}),
