@@ -21,6 +21,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+double fraction_of(const Progress& progress) {
+  return progress.total == 0 ? 1.0
+                             : std::min(1.0, static_cast<double>(progress.done) /
+                                                 static_cast<double>(progress.total));
+}
+
 struct Describe {
   Json& json;
   bool of_job;
@@ -43,9 +49,7 @@ struct Describe {
     json["phase"] = e.phase;
     json["done"] = e.done;
     json["total"] = e.total;
-    json["fraction"] =
-        e.total == 0 ? 1.0
-                     : std::min(1.0, static_cast<double>(e.done) / static_cast<double>(e.total));
+    json["fraction"] = fraction_of(e);
   }
   void operator()(const Heartbeat& e) const {
     json["event"] = "heartbeat";
@@ -188,17 +192,19 @@ bool JsonEvents::is_news(const Event& event) {
   constexpr auto kBetweenProgress = std::chrono::milliseconds(500);
   if (std::holds_alternative<PhaseStarted>(event)) {
     progress_ = 0;
+    fraction_ = 0;
     last_progress_ = {};
   }
   const auto* progress = std::get_if<Progress>(&event);
   if (progress == nullptr) {
     return true;
   }
-  if (progress->done < progress_ ||
+  if (progress->done < progress_ || fraction_of(*progress) < fraction_ ||
       (progress->done != progress->total && Clock::now() - last_progress_ < kBetweenProgress)) {
     return false;
   }
   progress_ = progress->done;
+  fraction_ = fraction_of(*progress);
   last_progress_ = Clock::now();
   return true;
 }

@@ -38,6 +38,7 @@ class JsonEvents : public EventSink {
   uint64_t sequence_ = 0;
   std::chrono::steady_clock::time_point last_progress_;
   uint64_t progress_ = 0;  // of the running phase
+  double fraction_ = 0;    // of the running phase
   bool finished_ = false;
   bool waiting_ = false;  // the reader was too slow for the last event
   bool broken_ = false;   // the reader has gone: the conversion goes on without it

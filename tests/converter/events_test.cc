@@ -85,6 +85,14 @@ TEST(JsonEvents, ProgressNeverGoesBackWithinAPhase) {
   EXPECT_EQ(lines[3]["done"], 5);
 }
 
+TEST(JsonEvents, AFractionNeverGoesBackEither) {
+  const auto lines = written({PhaseStarted{"recover"}, Progress{"recover", 10, 10},
+                              Progress{"recover", 11, 100}, Progress{"recover", 100, 100}},
+                             false);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[2]["done"], 100);
+}
+
 TEST(JsonEvents, NothingFollowsTheLast) {
   const auto lines = written({Finished{"done", 0, ""}, PhaseStarted{"late"}, Finished{}}, false);
   EXPECT_EQ(lines.size(), 1U);
