@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "converter/ebs_volumes.h"
+#include "converter/ec2_documents.h"
 #include "converter/instance_types.h"
 
 namespace rehost {
@@ -108,6 +109,9 @@ std::map<std::string, std::string> parse_tags(JsonObject& object, size_t most) {
       throw object.wrong("tags", fmt::format("'{}' is no key of a tag: it has 1 to {} characters "
                                              "and does not begin with aws:",
                                              key.substr(0, kLongestTagKey), kLongestTagKey));
+    }
+    if (key == kInitialStateTag) {
+      throw object.wrong("tags", fmt::format("'{}' is rehost's own: say initial_state", key));
     }
     if (characters(value) > kLongestTagValue) {
       throw object.wrong("tags", fmt::format("the value of '{}' is longer than {} characters", key,

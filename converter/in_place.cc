@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "converter/core/error.h"
 #include "images/block_manifest.h"
@@ -35,13 +36,13 @@ void report_written(const std::vector<Volume>& volumes, const CommitResult& resu
   }
 }
 
-CommitOptions commit_options(const std::vector<Volume>& volumes, EventSink& events) {
+CommitOptions commit_options(const std::vector<Volume>& volumes, OnProgress on_progress) {
   CommitOptions commit;
   commit.journal = default_journal_path(volumes.front());
   for (size_t i = 1; i < volumes.size(); ++i) {
     commit.marks.push_back(default_journal_path(volumes[i]));
   }
-  commit.on_progress = progress_of("image", events);
+  commit.on_progress = std::move(on_progress);
   return commit;
 }
 
@@ -90,12 +91,52 @@ void require_expected_place(const fs::path& manifest, const fs::path& journal,
   }
 }
 
+// Of what is written and then of each manifest that is owed, as one.
+class RecoveryProgress {
+ public:
+  RecoveryProgress(EventSink& events, uint64_t of_manifests)
+      : events_(events), of_manifests_(of_manifests) {}
+
+  OnProgress of_writing() {
+    return [this](uint64_t done, uint64_t total) {
+      written_ = total;
+      tell(done);
+    };
+  }
+
+  // The next manifest, of a disk of that size.
+  OnProgress of_manifest(uint64_t size) {
+    const uint64_t before = written_ + hashed_;
+    hashed_ += size;
+    return [this, before, size](uint64_t done, uint64_t total) {
+      const double part = total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total);
+      tell(before + static_cast<uint64_t>(part * static_cast<double>(size)));
+    };
+  }
+
+ private:
+  void tell(uint64_t done) { events_.on(Progress{"recover", done, written_ + of_manifests_}); }
+
+  EventSink& events_;
+  const uint64_t of_manifests_;
+  uint64_t written_ = 0;
+  uint64_t hashed_ = 0;
+};
+
+uint64_t bytes_owed_manifests(const JournalReader& journal, const std::vector<Volume>& volumes) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < volumes.size(); ++i) {
+    bytes += journal.manifests()[i].empty() ? 0 : volumes[i].size;
+  }
+  return bytes;
+}
+
 // The manifests that the interrupted conversion owed. What cannot be written where it wanted them
 // is no reason to keep the disks waiting.
-void write_owed_manifests(const fs::path& journal_path, const std::vector<Volume>& volumes,
-                          const fs::path& report_path, EventSink& events,
+void write_owed_manifests(const JournalReader& journal, const fs::path& journal_path,
+                          const std::vector<Volume>& volumes, const fs::path& report_path,
+                          RecoveryProgress& progress, EventSink& events,
                           const std::stop_token& stop, std::vector<OutputVolume>& outputs) {
-  const JournalReader journal(journal_path);
   for (size_t i = 0; i < volumes.size(); ++i) {
     const fs::path& path = journal.manifests()[i];
     if (path.empty()) {
@@ -106,7 +147,7 @@ void write_owed_manifests(const fs::path& journal_path, const std::vector<Volume
     try {
       require_expected_place(path, journal_path, volumes, report_path);
       CopyOptions copy;
-      copy.on_progress = progress_of("manifest", events);
+      copy.on_progress = progress.of_manifest(volume.size);
       copy.stop = stop;
       const BlockManifest manifest = hash_image(*open_volume(volume), copy);
       write_manifest(path, manifest);
@@ -177,7 +218,10 @@ fs::path left_behind_journal(const std::vector<Volume>& volumes) {
 void recover(const std::vector<Volume>& volumes, const fs::path& journal, Recovery recovery,
              const fs::path& report_path, EventSink& events, const std::stop_token& stop,
              Report& report) {
-  CommitOptions commit = commit_options(volumes, events);
+  const uint64_t of_manifests =
+      recovery == Recovery::finish ? bytes_owed_manifests(JournalReader(journal), volumes) : 0;
+  RecoveryProgress progress(events, of_manifests);
+  CommitOptions commit = commit_options(volumes, progress.of_writing());
   commit.journal = journal;
   commit.disks = volumes;
   report_written(volumes, {}, report.outputs);
@@ -188,7 +232,8 @@ void recover(const std::vector<Volume>& volumes, const fs::path& journal, Recove
     return;
   }
   commit.when_written = [&] {
-    write_owed_manifests(journal, volumes, report_path, events, stop, report.outputs);
+    write_owed_manifests(JournalReader(journal), journal, volumes, report_path, progress, events,
+                         stop, report.outputs);
   };
   report_written(volumes, finish_commit(commit), report.outputs);
 }
@@ -204,7 +249,7 @@ void write_in_place(const std::vector<Overlay>& overlays, const std::vector<fs::
     outputs.push_back(
         {overlay.volume().path, overlay.volume().size, 0, changed_bytes(*overlay.merged())});
   }
-  CommitOptions commit = commit_options(volumes, events);
+  CommitOptions commit = commit_options(volumes, progress_of("image", events));
   commit.stop = stop;
   for (const fs::path& manifest : manifests) {
     commit.manifests.push_back(manifest.empty() ? manifest : fs::absolute(manifest));
@@ -215,7 +260,7 @@ void write_in_place(const std::vector<Overlay>& overlays, const std::vector<fs::
 
 void apply_delta_file(const fs::path& delta, const Volume& volume, EventSink& events,
                       const std::stop_token& stop, Report& report) {
-  CommitOptions commit = commit_options({volume}, events);
+  CommitOptions commit = commit_options({volume}, progress_of("image", events));
   commit.stop = stop;
   report_written({volume}, apply_delta(delta, volume, commit), report.outputs);
 }

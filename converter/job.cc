@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -56,9 +57,33 @@ void require_count(const std::string& place, const Rows& rows, size_t least, siz
   }
 }
 
-std::string path_field(JsonObject& object, std::string_view name) {
+// SCHEME://, which may have a password behind it: the sentence does not repeat it.
+void refuse_address(const std::string& place, std::string_view path) {
+  const std::string_view scheme = path.substr(0, path.find("://"));
+  const auto is_scheme = [](char c) {
+    return is_letter_or_digit(c) || c == '+' || c == '.' || c == '-';
+  };
+  if (scheme.size() < path.size() && is_letter_or_digit(scheme.empty() ? ':' : scheme[0]) &&
+      std::all_of(scheme.begin(), scheme.end(), is_scheme)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{}: is an address and no path: a volume may have one of NBD (nbd:// "
+                            "or nbd+unix://), and nothing else has any",
+                            place));
+  }
+}
+
+std::string path_or_nbd_field(JsonObject& object, std::string_view name) {
   std::string path = object.text(name);
   require_length(object.place(name), path, 1, kLongestPath);
+  if (!is_nbd_uri(path)) {
+    refuse_address(object.place(name), path);
+  }
+  return path;
+}
+
+std::string path_field(JsonObject& object, std::string_view name) {
+  std::string path = path_or_nbd_field(object, name);
+  refuse_address(object.place(name), path);
   return path;
 }
 
@@ -67,7 +92,9 @@ std::vector<std::string> path_fields(JsonObject& object, std::string_view name, 
   std::vector<std::string> paths = object.optional_texts(name);
   require_count(object.place(name), paths, least, most);
   for (size_t i = 0; i < paths.size(); ++i) {
-    require_length(fmt::format("{}[{}]", object.place(name), i), paths[i], 1, kLongestPath);
+    const std::string place = fmt::format("{}[{}]", object.place(name), i);
+    require_length(place, paths[i], 1, kLongestPath);
+    refuse_address(place, paths[i]);
   }
   return paths;
 }
@@ -103,7 +130,7 @@ void parse_volume(JsonObject volume, Job& job, std::optional<size_t>& boot) {
                 fmt::format("{}: must have one of path and device", volume.path()));
   }
   const bool device = volume.has("device");
-  std::string path = path_field(volume, device ? "device" : "path");
+  std::string path = device ? path_field(volume, "device") : path_or_nbd_field(volume, "path");
   if (device && path[0] != '/') {
     throw volume.wrong("device", "must begin with /");
   }
@@ -271,12 +298,17 @@ std::string read_job_file(const std::string& name) {
   FileDescriptor file;
   int fd = STDIN_FILENO;
   if (name != "-") {
-    // A FIFO without a writer must not hold the worker up.
-    file = FileDescriptor(open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    // A FIFO must not hold the worker up: neither its opening without a writer, nor its reading.
+    file = FileDescriptor(open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     fd = file.get();
-    if (fd < 0) {
+    struct stat status = {};
+    if (fd < 0 || fstat(fd, &status) != 0) {
       throw Error(ErrorKind::usage,
                   fmt::format("cannot read the job {}: {}", name, errno_text(errno)));
+    }
+    if (!S_ISREG(status.st_mode)) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("cannot read the job {}: it is no file (a pipe is --job -)", name));
     }
   }
   std::string text(kMostJsonBytes + 1, '\0');

@@ -6,15 +6,16 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "converter/core/error.h"
+#include "converter/job.h"
 #include "converter/job_run.h"
 #include "converter/json_reader.h"
+#include "converter/patient_write.h"
 #include "converter/printable.h"
 #include "converter/signals.h"
 #include "converter/worker_needs.h"
@@ -30,6 +31,9 @@ using Clock = std::chrono::steady_clock;
 // What jobs leave beside themselves (converter/job_results.h).
 constexpr std::string_view kLeftByJobs[] = {".report.json", ".register-image.json",
                                             ".run-instances.json"};
+
+constexpr const char* kEvents = ".events.jsonl";
+constexpr const char* kLog = ".log";
 
 struct Ended {
   std::string outcome;
@@ -47,9 +51,9 @@ std::vector<std::string> words_for(const fs::path& job, const Options& options) 
                                     "--job",
                                     job.string(),
                                     "--events",
-                                    beside(job, ".events.jsonl").string(),
+                                    beside(job, kEvents).string(),
                                     "--log-file",
-                                    beside(job, ".log").string(),
+                                    beside(job, kLog).string(),
                                     "--log-level",
                                     options.log_level,
                                     "--log-format",
@@ -62,6 +66,21 @@ std::vector<std::string> words_for(const fs::path& job, const Options& options) 
     }
   }
   return words;
+}
+
+// They are opened for writing, and must not be written through to another place.
+void refuse_links(const fs::path& job) {
+  for (const char* ending : {kEvents, kLog}) {
+    const fs::path path = beside(job, ending);
+    std::error_code ignored;
+    if (fs::is_symlink(fs::symlink_status(path, ignored))) {
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("{} is a symbolic link, and a job of a directory writes there: remove "
+                      "it",
+                      path.string()));
+    }
+  }
 }
 
 // By its exit status. One that was killed has none: the next worker takes its job up.
@@ -81,13 +100,7 @@ Ended outcome_of(int status) {
 // Of a job that may be no JSON at all.
 std::string id_of(const fs::path& job) {
   try {
-    const Json document = parse_strict_json([&] {
-      std::ifstream in(job, std::ios::binary);
-      std::string text(kMostJsonBytes + 1, '\0');
-      in.read(text.data(), static_cast<std::streamsize>(text.size()));
-      text.resize(static_cast<size_t>(in.gcount()));
-      return text;
-    }());
+    const Json document = parse_strict_json(read_job_file(job.string()));
     return JsonObject(document, "").text("id");
   } catch (const Error&) {
     return {};
@@ -133,6 +146,7 @@ class Batch {
   bool start(size_t i) {
     began_[i] = Clock::now();
     try {
+      refuse_links(jobs_[i]);
       running_[i] = std::make_unique<ChildProcess>(words_for(jobs_[i], options_));
       return true;
     } catch (const Error& error) {
@@ -187,11 +201,9 @@ class Batch {
     std::fputs((row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n").c_str(), stdout);
     std::fflush(stdout);
     if (!options_.quiet) {
-      std::fputs(
+      write_to_stderr(
           printable(fmt::format("rehost: {}: {} after {:.0f} s{}{}\n", jobs_[i].filename().string(),
-                                ended.outcome, seconds, said.empty() ? "" : ": ", said))
-              .c_str(),
-          stderr);
+                                ended.outcome, seconds, said.empty() ? "" : ": ", said)));
     }
     ended_[i] = std::move(ended);
   }
@@ -223,7 +235,11 @@ std::vector<fs::path> jobs_in(const fs::path& directory) {
     const std::string name = entry->path().filename().string();
     const bool ours = std::any_of(std::begin(kLeftByJobs), std::end(kLeftByJobs),
                                   [&](std::string_view ending) { return name.ends_with(ending); });
-    if (name.ends_with(".json") && name.front() != '.' && !ours) {
+    // A link is a job's, too: one that leads to no file is a job that fails, and not left out.
+    std::error_code gone;
+    const fs::file_status status = entry->symlink_status(gone);
+    const bool file = fs::is_regular_file(status) || fs::is_symlink(status);
+    if (file && name.ends_with(".json") && name.front() != '.' && !ours) {
       jobs.push_back(entry->path());
     }
   }

@@ -14,7 +14,7 @@ namespace rehost {
 // done, 9 after a signal, and else that of the first in the order of their names that is not.
 int run_jobs(const Options& options);
 
-// DIR/*.json in the order of their names, without the files that jobs leave there.
+// The files DIR/*.json in the order of their names, without those that jobs leave there.
 std::vector<std::filesystem::path> jobs_in(const std::filesystem::path& directory);
 
 // How many at a time: what was asked for (0: one for each processor), and never more than there are

@@ -21,7 +21,9 @@ void write_renamed(const fs::path& path, const std::string& text) {
   const fs::path partial = path.string() + ".partial";
   std::error_code error;
   try {
-    const FileDescriptor file = open_file(partial, O_WRONLY | O_CREAT | O_TRUNC, kMode);
+    // A link by that name, or what a killed run left, is not written through.
+    fs::remove(partial, error);
+    const FileDescriptor file = open_file(partial, O_WRONLY | O_CREAT | O_EXCL, kMode);
     write_fully(file.get(), partial.string(), 0, std::as_bytes(std::span(text)));
   } catch (const Error& failed) {
     fs::remove(partial, error);

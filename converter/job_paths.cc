@@ -19,6 +19,17 @@ bool is_within(const fs::path& path, const fs::path& root) {
   return std::mismatch(root.begin(), root.end(), path.begin(), path.end()).first == root.end();
 }
 
+// The target of a link that leads nowhere cannot be resolved, and may be made any time; one in the
+// middle of a path is taken for a directory that is not there yet.
+bool has_dangling_link(const fs::path& path) {
+  fs::path prefix;
+  return std::any_of(path.begin(), path.end(), [&prefix](const fs::path& part) {
+    prefix /= part;
+    std::error_code ignored;
+    return fs::is_symlink(fs::symlink_status(prefix, ignored)) && !fs::exists(prefix, ignored);
+  });
+}
+
 class Resolver {
  public:
   Resolver(fs::path base, const fs::path& root) : base_(std::move(base)) {
@@ -41,10 +52,7 @@ class Resolver {
     }
     std::error_code error;
     const fs::path real = fs::weakly_canonical(path, error);
-    // The target of a link that leads nowhere cannot be resolved, and may be made any time.
-    const bool dangling =
-        fs::is_symlink(fs::symlink_status(path, error)) && !fs::exists(path, error);
-    if (real.empty() || dangling || !is_within(real, root_)) {
+    if (real.empty() || has_dangling_link(path) || !is_within(real, root_)) {
       refuse(place,
              fmt::format("{} leads out of {}, which --job-root forbids", text, root_.string()));
     }

@@ -3,23 +3,29 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-
 #include <cerrno>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "converter/core/error.h"
+#include "converter/patient_write.h"
 
 namespace rehost {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+double fraction_of(const Progress& progress) {
+  return progress.total == 0 ? 1.0
+                             : std::min(1.0, static_cast<double>(progress.done) /
+                                                 static_cast<double>(progress.total));
+}
 
 struct Describe {
   Json& json;
@@ -43,9 +49,7 @@ struct Describe {
     json["phase"] = e.phase;
     json["done"] = e.done;
     json["total"] = e.total;
-    json["fraction"] =
-        e.total == 0 ? 1.0
-                     : std::min(1.0, static_cast<double>(e.done) / static_cast<double>(e.total));
+    json["fraction"] = fraction_of(e);
   }
   void operator()(const Heartbeat& e) const {
     json["event"] = "heartbeat";
@@ -75,10 +79,29 @@ struct Describe {
   }
 };
 
+// The reader of a FIFO may be a little later than we are; to wait for one that does not come would
+// keep a signal from ending the run.
+int open_soon(const std::string& path) {
+  constexpr unsigned kMode = 0644;
+  constexpr int kTries = 30;
+  constexpr auto kPause = std::chrono::milliseconds(100);
+  for (int i = 1;; ++i) {
+    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, kMode);
+    if (fd != -1 || errno != ENXIO) {
+      return fd;
+    }
+    if (i == kTries) {
+      throw Error(
+          ErrorKind::usage,
+          fmt::format("cannot write events to {}: nobody reads it; start its reader first", path));
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
 // Not emptied while another run writes to it: a second worker on one job has nothing to say there.
 int open_alone(const std::string& path) {
-  constexpr unsigned kMode = 0644;
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kMode);
+  const int fd = open_soon(path);
   struct stat status = {};
   if (fd == -1 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
     return fd;
@@ -100,12 +123,12 @@ int open_alone(const std::string& path) {
   return fd;
 }
 
-FileDescriptor open_destination(const std::string& destination) {
-  int fd = -1;
+// The number of the descriptor that it names, open for writing; nullopt when it is a file's path.
+std::optional<int> named_descriptor(const std::string& destination) {
+  int number = -1;
   if (destination == "-") {
-    fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    number = STDOUT_FILENO;
   } else if (destination.starts_with("fd:")) {
-    int number = -1;
     const char* end = destination.data() + destination.size();
     const auto [stop, error] = std::from_chars(destination.data() + 3, end, number);
     if (error != std::errc() || stop != end || number < 0) {
@@ -113,48 +136,25 @@ FileDescriptor open_destination(const std::string& destination) {
           ErrorKind::usage,
           fmt::format("--events {}: fd: wants the number of an open descriptor", destination));
     }
-    const int flags = fcntl(number, F_GETFL);
-    if (flags == -1 || (flags & O_ACCMODE) == O_RDONLY) {
-      throw Error(ErrorKind::usage,
-                  fmt::format("--events {}: the descriptor is not open for writing", destination));
-    }
-    fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
   } else {
-    fd = open_alone(destination);
+    return std::nullopt;
   }
+  const int flags = fcntl(number, F_GETFL);
+  if (flags == -1 || (flags & O_ACCMODE) == O_RDONLY) {
+    throw Error(ErrorKind::usage,
+                fmt::format("--events {}: the descriptor is not open for writing", destination));
+  }
+  return number;
+}
+
+FileDescriptor open_destination(const std::string& destination) {
+  const std::optional<int> number = named_descriptor(destination);
+  const int fd = number ? fcntl(*number, F_DUPFD_CLOEXEC, 3) : open_alone(destination);
   if (fd == -1) {
     throw Error(ErrorKind::usage,
                 fmt::format("cannot write events to {}: {}", destination, errno_text(errno)));
   }
   return FileDescriptor(fd);
-}
-
-enum class Written { whole, nothing, broken };
-
-// A reader that has stopped reading must not stop the conversion, nor keep a signal from ending it:
-// a pipe gets only what it has room for, in pieces that the kernel writes whole.
-Written write_line(int fd, const std::string& text, int patience) {
-  constexpr size_t kPiece = 4096;  // PIPE_BUF
-  size_t done = 0;
-  while (done < text.size()) {
-    pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
-    const int count = poll(&ready, 1, patience);
-    if (count < 0 && errno == EINTR) {
-      continue;
-    }
-    if (count == 0) {
-      return done == 0 ? Written::nothing : Written::broken;
-    }
-    const ssize_t n = ::write(fd, text.data() + done, std::min(kPiece, text.size() - done));
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-      continue;
-    }
-    if (n <= 0) {
-      return Written::broken;
-    }
-    done += static_cast<size_t>(n);
-  }
-  return Written::whole;
 }
 
 }  // namespace
@@ -181,6 +181,10 @@ std::string event_json(const Event& event, uint64_t sequence, const std::string&
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+void require_descriptor_for_events(const std::string& destination) {
+  named_descriptor(destination);
+}
+
 JsonEvents::JsonEvents(const std::string& destination) : file_(open_destination(destination)) {}
 
 bool JsonEvents::is_news(const Event& event) {
@@ -188,17 +192,19 @@ bool JsonEvents::is_news(const Event& event) {
   constexpr auto kBetweenProgress = std::chrono::milliseconds(500);
   if (std::holds_alternative<PhaseStarted>(event)) {
     progress_ = 0;
+    fraction_ = 0;
     last_progress_ = {};
   }
   const auto* progress = std::get_if<Progress>(&event);
   if (progress == nullptr) {
     return true;
   }
-  if (progress->done < progress_ ||
+  if (progress->done < progress_ || fraction_of(*progress) < fraction_ ||
       (progress->done != progress->total && Clock::now() - last_progress_ < kBetweenProgress)) {
     return false;
   }
   progress_ = progress->done;
+  fraction_ = fraction_of(*progress);
   last_progress_ = Clock::now();
   return true;
 }
@@ -216,7 +222,8 @@ void JsonEvents::on(const Event& event) {
   if (broken_) {
     return;
   }
-  const Written written = write_line(file_.get(), line, waiting_ && !finished_ ? 0 : kPatience);
+  const Written written =
+      write_patiently(file_.get(), line, waiting_ && !finished_ ? 0 : kPatience);
   waiting_ = written == Written::nothing;
   broken_ = written == Written::broken;
 }

@@ -38,10 +38,15 @@ class JsonEvents : public EventSink {
   uint64_t sequence_ = 0;
   std::chrono::steady_clock::time_point last_progress_;
   uint64_t progress_ = 0;  // of the running phase
+  double fraction_ = 0;    // of the running phase
   bool finished_ = false;
   bool waiting_ = false;  // the reader was too slow for the last event
   bool broken_ = false;   // the reader has gone: the conversion goes on without it
 };
+
+// Throws Error(usage) when it names a descriptor that is not open for writing. To be asked before
+// this process opens anything itself: what is open then is the caller's.
+void require_descriptor_for_events(const std::string& destination);
 
 // One event as its line, without the newline. `time` is RFC 3339 in UTC.
 std::string event_json(const Event& event, uint64_t sequence, const std::string& time,

@@ -2,18 +2,30 @@
 
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "converter/core/error.h"
 #include "converter/json_events.h"
+#include "converter/patient_write.h"
+#include "converter/printable.h"
 
 namespace rehost {
 namespace {
+
+// A name that a job or a guest chose begins no line of its own, and a terminal obeys none.
+std::string on_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : printable(text)) {
+    line += c == '\n' ? "\\n" : std::string(1, c);
+  }
+  return line;
+}
 
 class LineFormatter : public spdlog::formatter {
  public:
@@ -29,7 +41,7 @@ class LineFormatter : public spdlog::formatter {
       const Json json{{"time", utc_now()}, {"level", level}, {"message", text}};
       line = json.dump(-1, ' ', false, Json::error_handler_t::replace);
     } else {
-      line = fmt::format("{} {} {}", utc_now(), level, text);
+      line = fmt::format("{} {} {}", utc_now(), level, on_one_line(text));
     }
     line += '\n';
     out.append(line.data(), line.data() + line.size());
@@ -41,6 +53,16 @@ class LineFormatter : public spdlog::formatter {
 
  private:
   bool json_;
+};
+
+class StderrSink : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    write_to_stderr(std::string_view(line.data(), line.size()));
+  }
+  void flush_() override {}
 };
 
 }  // namespace
@@ -86,8 +108,9 @@ void set_up_logging(const Options& options) {
   std::shared_ptr<spdlog::logger> logger;  // spdlog's own registry shares it
   try {
     spdlog::drop("rehost");
-    logger = options.log_file.empty() ? spdlog::stderr_logger_mt("rehost")
-                                      : spdlog::basic_logger_mt("rehost", options.log_file);
+    logger = options.log_file.empty()
+                 ? std::make_shared<spdlog::logger>("rehost", std::make_shared<StderrSink>())
+                 : spdlog::basic_logger_mt("rehost", options.log_file);
   } catch (const spdlog::spdlog_ex& error) {
     throw Error(ErrorKind::environment,
                 fmt::format("--log-file {}: {}", options.log_file, error.what()));

@@ -16,8 +16,10 @@
 #include "converter/image_commands.h"
 #include "converter/job_batch.h"
 #include "converter/job_run.h"
+#include "converter/json_events.h"
 #include "converter/logging.h"
 #include "converter/options.h"
+#include "converter/patient_write.h"
 #include "converter/print.h"
 #include "converter/printable.h"
 #include "converter/report.h"
@@ -181,6 +183,7 @@ int run_on_disks(const Options& options) {
 int run_rehost(const std::vector<std::string>& arguments) {
   try {
     Options options = parse_options(arguments);
+    require_descriptor_for_events(options.events);
     look_for_appliances(options);
     refuse_bad_outputs(options);
     set_up_logging(options);
@@ -203,12 +206,11 @@ int run_rehost(const std::vector<std::string>& arguments) {
     }
   } catch (const Error& error) {
     const ErrorKindRow& row = describe(error.kind());
-    std::fputs(fmt::format("rehost: {}: {}\n", row.name, error.what()).c_str(), stderr);
+    write_to_stderr(printable(fmt::format("rehost: {}: {}\n", row.name, error.what())));
     return row.exit_code;
   } catch (const std::exception& error) {
-    std::fputs(
-        fmt::format("rehost: internal: {} (this is a bug in rehost)\n", error.what()).c_str(),
-        stderr);
+    write_to_stderr(
+        printable(fmt::format("rehost: internal: {} (this is a bug in rehost)\n", error.what())));
     return describe(ErrorKind::internal).exit_code;
   }
 }

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <fstream>
 
 #include "converter/logging.h"
+#include "converter/patient_write.h"
 #include "converter/printable.h"
 
 namespace rehost {
@@ -42,7 +42,7 @@ Listeners::Listeners(const Options& options) {
   constexpr auto kSilence = std::chrono::seconds(10);
   if (!options.quiet) {
     const bool terminal = isatty(STDERR_FILENO) == 1;
-    fan_.terminal.emplace(stderr, terminal ? TerminalStyle::bar : TerminalStyle::lines);
+    fan_.terminal.emplace(write_to_stderr, terminal ? TerminalStyle::bar : TerminalStyle::lines);
   }
   if (!options.events.empty()) {
     fan_.json.emplace(options.events);
@@ -89,8 +89,7 @@ Finished finished(const Report& report, const std::string& last_sentence) {
 
 void complain(const Report& report, const Options& options) {
   if (options.quiet && report.exit_code != 0) {
-    std::fputs(printable(fmt::format("rehost: {}: {}\n", report.outcome, report.error)).c_str(),
-               stderr);
+    write_to_stderr(printable(fmt::format("rehost: {}: {}\n", report.outcome, report.error)));
   }
 }
 

@@ -8,11 +8,10 @@ namespace rehost {
 
 void TerminalEvents::line(const std::string& text) {
   if (bar_on_screen_) {
-    std::fputs("\r\033[K", out_);
+    write_("\r\033[K");
     bar_on_screen_ = false;
   }
-  std::fputs((printable(text) + "\n").c_str(), out_);
-  std::fflush(out_);
+  write_(printable(text) + "\n");
 }
 
 void TerminalEvents::draw(const Progress& progress) {
@@ -28,8 +27,7 @@ void TerminalEvents::draw(const Progress& progress) {
   last_percent_ = percent;
   const auto filled = static_cast<size_t>(fraction * kWidth);
   const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, ' ');
-  std::fputs(fmt::format("\r  {:<8} [{}] {:3d} %", progress.phase, bar, percent).c_str(), out_);
-  std::fflush(out_);
+  write_(fmt::format("\r  {:<8} [{}] {:3d} %", progress.phase, bar, percent));
   bar_on_screen_ = true;
 }
 
@@ -39,8 +37,7 @@ void TerminalEvents::on(const Event& event) {
     last_percent_ = -1;
   } else if (const auto* started = std::get_if<PhaseStarted>(&event)) {
     if (style_ == TerminalStyle::bar) {
-      std::fputs(fmt::format("\r  {:<8} ...", started->phase).c_str(), out_);
-      std::fflush(out_);
+      write_(fmt::format("\r  {:<8} ...", started->phase));
       bar_on_screen_ = true;
     }
   } else if (const auto* progress = std::get_if<Progress>(&event)) {

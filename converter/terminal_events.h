@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <cstdio>
+#include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "converter/core/event.h"
 
@@ -13,14 +15,16 @@ enum class TerminalStyle { bar, lines };
 
 class TerminalEvents : public EventSink {
  public:
-  TerminalEvents(std::FILE* out, TerminalStyle style) : out_(out), style_(style) {}
+  using Write = std::function<void(std::string_view text)>;
+
+  TerminalEvents(Write write, TerminalStyle style) : write_(std::move(write)), style_(style) {}
   void on(const Event& event) override;
 
  private:
   void line(const std::string& text);  // ends a bar that is being drawn, then prints
   void draw(const Progress& progress);
 
-  std::FILE* out_;
+  Write write_;
   TerminalStyle style_;
   bool bar_on_screen_ = false;
   int last_percent_ = -1;

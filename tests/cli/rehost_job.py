@@ -72,15 +72,17 @@ class JobTest(CliTest):
         """One object a line as the schema has it, numbered, progress never going back, one last event and nothing behind it."""
         validator = schema("events")
         events = [json.loads(line) for line in text.splitlines()]
-        done = {}
+        done, phase = (0, 0), None
         for i, event in enumerate(events):
             validator.validate(event)
             self.assertEqual(event["sequence"], i)
             if event["event"] == "phase_started":
-                done[event["phase"]] = 0
+                done, phase = (0, 0), event["phase"]
             if event["event"] == "progress":
-                self.assertGreaterEqual(event["done"], done[event["phase"]])
-                done[event["phase"]] = event["done"]
+                self.assertEqual(event["phase"], phase)
+                self.assertGreaterEqual(event["done"], done[0])
+                self.assertGreaterEqual(event["fraction"], done[1])
+                done = event["done"], event["fraction"]
         self.assertEqual([i for i, e in enumerate(events) if e["event"] == "finished"], [len(events) - 1])
         return events
 

@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
-"""rehost run --job, up to where an appliance would be launched: the document and its schema, bad input, locks, logs, many jobs."""
+"""rehost run --job, up to where an appliance would be launched: the document and its schema, bad input, locks, logs."""
 import contextlib
 import fcntl
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import time
 import unittest
 
-from rehost_cli import MIB, REHOST, RUN_HANGS, lock_as_qemu_does
+from rehost_cli import MIB, REHOST, RUN_HANGS, STOP_HANGS, lock_as_qemu_does
 from rehost_job import JobTest, job_document, schema
 
 IN_PLACE = {"type": "in-place"}
@@ -51,6 +50,7 @@ GOOD = {
     "disks": job_document(action={"type": "image", "disks": ["/dev/sdg"]}),
     "nbd": job_document(**volume(path="nbd://user@host:10809/web01")),
     "the boot volume is not the first": job_document(volumes=TWO[::-1]),
+    "a file with a colon": job_document(**volume(path="./a://b:c@d")),
     "longest id": job_document(id="_" + "x" * 63),
     "a launch and its target": job_document(target={"instance_type": "m7g.large"}, launch={"disks": [{"volume": 0, "type": "gp2"}]}),
     "empty objects": job_document(target={}, options={}, timeouts={}, labels={}),
@@ -83,6 +83,11 @@ BAD = {
     "null path": (job_document(**volume(path=None)), "volumes[0].path: must be a text, and is null"),
     "relative device": (job_document(volumes=[{"device": "sda", "role": "boot"}]), "volumes[0].device: must begin with /"),
     "password": (job_document(**volume(path="nbd://user:hunter2@host/web01")), "volumes[0].path: has a password in its address"),
+    "address": (job_document(**volume(path="https://user:hunter2@host/x.raw")), "volumes[0].path: is an address and no path"),
+    "NBD, shouted": (job_document(**volume(path="NBD://user:hunter2@host/web01")), "volumes[0].path: is an address and no path"),
+    "manifest of a server": (job_document(**volume(manifest="s3://user:hunter2@host/m")), "volumes[0].manifest: is an address and no path"),
+    "an address to write to": (job_document(action={"type": "delta", "directory": "nbd://user:hunter2@host/a"}), "action.directory: is an address"),
+    "addresses as disks": (job_document(action={"type": "image", "disks": ["nbd://user:hunter2@host/a"]}), "action.disks[0]: is an address"),
     "format": (job_document(**volume(format="iso")), "volumes[0].format: cannot be 'iso'"),
     "role": (job_document(**volume(role="root")), "volumes[0].role: cannot be 'root'"),
     "no role": (job_document(volumes=[{"path": "a"}]), "volumes[0].role: is missing"),
@@ -139,6 +144,7 @@ BAD = {
     "profile": (launch(iam_instance_profile="arn:aws:iam::1:role/web"), "launch.iam_instance_profile: is neither"),
     "initial state": (launch(initial_state="running"), "launch.initial_state: cannot be 'running'"),
     "tag of AWS": (launch(tags={"aws:owner": ""}), "launch.tags: 'aws:owner' is no key"),
+    "tag of rehost": (launch(tags={"rehost:initial-state": "started"}, initial_state="stopped"), "launch.tags: 'rehost:initial-state' is rehost's own"),
     "long tag": (launch(tags={"a": "ö" * 257}), "launch.tags: the value of 'a' is longer"),
     "many tags": (launch(tags={str(i): "" for i in range(51)}), "launch.tags: are 51"),
     "no room for the state": (launch(tags={str(i): "" for i in range(50)}, initial_state="stopped"), "launch.tags: are 50"),
@@ -251,6 +257,12 @@ class Document(JobTest):
         self.job_file.write_bytes(b'{"version":1,"id":"\xff"}')
         self.refuses_job(2, "not valid JSON at byte ")
 
+    def test_a_terminal_obeys_no_job(self):
+        result = self.validate(job_document(**{"\x1b]0;title\x07": 1}))
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("?]0;title?\"]: there is no such field", result.stderr)
+        self.assertNotIn("\x1b", result.stderr)
+
     def test_what_a_document_says_is_not_repeated(self):
         result = self.validate('{"version":1,"labels":{"password":"hunter2')
         self.assertEqual(result.returncode, 2)
@@ -351,6 +363,19 @@ class Start(JobTest):
         os.close(read_only)
         self.assertFalse(self.report_file.exists())
 
+    def test_events_go_to_no_descriptor_of_the_programs_own(self):
+        self.write_job(job_document(**volume(path="absent.raw")))
+        for number in range(3, 10):
+            for words in (("run", "--job", self.job_file), ("inspect", self.dir / "disk0.raw")):
+                with self.subTest(number=number, command=words[0]):
+                    self.refuses(2, f"--events fd:{number}: the descriptor is not open", *words, "--events", f"fd:{number}",
+                                 "--log-file", self.dir / "log", "--log-level", "trace")
+        self.assertFalse((self.dir / "log").exists())
+        closed = subprocess.run([REHOST, "run", "--job", self.job_file, "--events", "-", "--log-file", self.dir / "log"], check=False,
+                                stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1))
+        self.assertEqual(closed.returncode, 2, closed.stderr)
+        self.assertFalse((self.dir / "log").exists())
+
     def test_a_volume_is_not_written_over_by_events_logs_or_the_report(self):
         self.write_job(job_document())
         before = (self.dir / "disk0.raw").read_bytes()
@@ -385,6 +410,29 @@ class Start(JobTest):
         result = self.rehost("run", "--job", self.job_file, "--events", f"fd:{writer}", pass_fds=(writer,))
         os.close(writer)
         self.assertEqual(result.returncode, 2, result.stderr)
+
+    def test_a_signal_ends_a_run_whose_stderr_nobody_reads(self):
+        """It waits for a server that says nothing; the first line of its progress has no room."""
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        address = self.dir / "silent.sock"
+        server.bind(str(address))
+        server.listen()
+        self.write_job(job_document(**volume(path=f"nbd+unix:///web01?socket={address}")))
+        for words in ((), ("--quiet",), ("--log-level", "trace")):
+            with self.subTest(words=words):
+                self.report_file.unlink(missing_ok=True)
+                reader, writer = os.pipe()
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+                os.write(writer, b"x" * 4096)
+                process = subprocess.Popen([REHOST, "run", "--job", self.job_file, "--work-dir", self.work, *words], stderr=writer)
+                while not self.report_file.exists():
+                    time.sleep(0.02)
+                process.terminate()
+                self.assertEqual(process.wait(timeout=STOP_HANGS), 9)
+                os.close(writer)
+                os.close(reader)
+                self.assertEqual(json.loads(self.report_file.read_text())["outcome"], "cancelled")
 
     def test_a_report_that_cannot_be_written(self):
         self.write_job(job_document())
@@ -486,6 +534,7 @@ class Root(JobTest):
         os.symlink(self.outside, self.root / "link.raw")
         os.symlink(self.dir, self.root / "up")
         os.symlink("/nonexistent/later", self.root / "dangling.raw")
+        os.symlink("/nonexistent/later", self.root / "later")
         os.symlink(self.root, self.dir / "root-too")
         (self.dir / "rootless").mkdir()
         image = {"type": "image", "directory": "out"}
@@ -495,6 +544,8 @@ class Root(JobTest):
                 ("volumes[0].path", volume(path="link.raw")),
                 ("volumes[0].path", volume(path="up/outside.raw")),
                 ("volumes[0].path", volume(path="dangling.raw")),
+                ("volumes[0].path", volume(path="later/disk.raw")),
+                ("action.directory", {"action": {**image, "directory": "later/a/b"}}),
                 ("volumes[0].path", volume(path="../rootless/disk.raw")),
                 ("volumes[0].path", volume(path="nbd://localhost/web01")),
                 ("volumes[0].device", {"volumes": [{"device": "/dev/null", "role": "boot"}]}),
@@ -513,86 +564,6 @@ class Root(JobTest):
     def test_the_root_itself(self):
         self.write_job(job_document())
         self.refuses(2, "there is no such directory", "run", "--job", self.job_file, "--job-root", self.dir / "absent", "--validate")
-
-
-class Jobs(JobTest):
-    """rehost run --jobs, with jobs that end before an appliance."""
-
-    def setUp(self):
-        super().setUp()
-        self.jobs = self.dir / "jobs"
-        self.jobs.mkdir()
-
-    def run_jobs(self, *words, **options):
-        result = subprocess.run([REHOST, "run", "--jobs", self.jobs, "--work-dir", self.work, *words], check=False, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, timeout=RUN_HANGS, **options)
-        rows = [json.loads(line) for line in result.stdout.splitlines()]
-        return result, {pathlib.Path(row["file"]).name: row for row in rows}
-
-    def test_each_job_has_its_own_answer(self):
-        self.write_job(job_document(id="a", **volume(path="absent.raw")), self.jobs / "a.json")
-        self.write_job("{", self.jobs / "b.json")
-        self.disk("jobs/empty.raw", 0)
-        (self.jobs / "out").mkdir()
-        self.write_job(job_document(id="c", **volume(path="empty.raw")), self.jobs / "c.json")
-        for ignored in ("a.report.json", ".hidden.json", "a.register-image.json", "a.run-instances.json", "notes.txt"):
-            (self.jobs / ignored).write_text("{}")
-        (self.jobs / "a.report.json").unlink()
-        result, rows = self.run_jobs("--parallel", "2")
-        self.assertEqual({name: (row["outcome"], row["exit_code"], row["job"]) for name, row in rows.items()},
-                         {"a.json": ("usage", 2, "a"), "b.json": ("usage", 2, None), "c.json": ("image-io", 7, "c")})
-        self.assertEqual(result.returncode, 2, "that of the first that is not done")
-        for name, row in rows.items():
-            report = json.loads(pathlib.Path(row["report"]).read_text())
-            self.assertEqual(report["outcome"], row["outcome"], name)
-            self.check_events((self.jobs / name).with_suffix(".events.jsonl").read_text())
-
-    def test_a_job_that_is_killed_disturbs_no_other(self):
-        """One that waits for a server that says nothing is killed; the other has its own end."""
-        server = socket.socket(socket.AF_UNIX)
-        self.addCleanup(server.close)
-        address = self.dir / "silent.sock"
-        server.bind(str(address))
-        server.listen()
-        self.write_job(job_document(id="a", **volume(path=f"nbd+unix:///web01?socket={address}")), self.jobs / "a.json")
-        (self.jobs / "out").mkdir()
-        self.write_job("{", self.jobs / "b.json")
-        process = subprocess.Popen([REHOST, "run", "--jobs", self.jobs, "--parallel", "1", "--work-dir", self.work], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True)
-        report = self.jobs / "a.report.json"
-        while not report.exists():
-            time.sleep(0.02)
-        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGKILL)
-        stdout, stderr = process.communicate(timeout=RUN_HANGS)
-        rows = {row["job"]: row for row in map(json.loads, stdout.splitlines())}
-        self.assertEqual((rows["a"]["outcome"], rows["a"]["exit_code"], rows["a"]["error"]), ("environment", 6, "killed by signal 9"), stderr)
-        self.assertEqual(rows[None]["exit_code"], 2)
-        self.assertEqual(process.returncode, 6)
-        self.assertEqual(json.loads(report.read_text())["outcome"], "running", "the next worker takes it up")
-        self.rehost("inspect", self.dir / "absent.raw")  # whoever is next removes the killed one's work directory
-
-    def test_no_jobs(self):
-        result, _ = self.run_jobs()
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("has no file *.json", result.stderr)
-        self.refuses(2, "cannot read the jobs", "run", "--jobs", self.dir / "absent")
-
-    def test_more_at_a_time_than_there_is_memory_for(self):
-        for i in range(64):
-            self.write_job(job_document(id=f"job{i}"), self.jobs / f"job{i}.json")
-        with open("/proc/meminfo", encoding="ascii") as file:
-            available = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
-        if available > 64 << 20:
-            self.skipTest("this machine has memory for 64 conversions")
-        result, rows = self.run_jobs("--parallel", "64")
-        self.assertEqual((result.returncode, rows), (6, {}), result.stderr)
-        self.assertIn("there is room for", result.stderr)
-
-    def test_options_of_one_job(self):
-        for words in (("--report", "a"), ("--events", "a"), ("--validate",), ("--parallel", "0"), ("--log-file", "a")):
-            with self.subTest(words=words):
-                self.assertEqual(self.run_jobs(*words)[0].returncode, 2)
 
 
 if __name__ == "__main__":

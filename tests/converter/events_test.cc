@@ -1,15 +1,16 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "converter/core/error.h"
 #include "converter/json_events.h"
 #include "converter/terminal_events.h"
+#include "tests/support/temporary_directory.h"
 
 namespace rehost {
 namespace {
@@ -84,6 +85,14 @@ TEST(JsonEvents, ProgressNeverGoesBackWithinAPhase) {
   EXPECT_EQ(lines[3]["done"], 5);
 }
 
+TEST(JsonEvents, AFractionNeverGoesBackEither) {
+  const auto lines = written({PhaseStarted{"recover"}, Progress{"recover", 10, 10},
+                              Progress{"recover", 11, 100}, Progress{"recover", 100, 100}},
+                             false);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[2]["done"], 100);
+}
+
 TEST(JsonEvents, NothingFollowsTheLast) {
   const auto lines = written({Finished{"done", 0, ""}, PhaseStarted{"late"}, Finished{}}, false);
   EXPECT_EQ(lines.size(), 1U);
@@ -127,6 +136,18 @@ TEST(JsonEvents, OfOneRunAreNotEmptiedByAnother) {
   EXPECT_NO_THROW(JsonEvents{"/dev/null"}) << "only files are anybody's own";
 }
 
+TEST(JsonEvents, DoNotWaitForAReaderWhoDoesNotCome) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() / "fifo";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_THROW(JsonEvents{path}, Error);
+  const FileDescriptor reader(open(path.c_str(), O_RDONLY | O_NONBLOCK));
+  JsonEvents(path).on(PhaseStarted{"launch"});
+  char first = 0;
+  EXPECT_EQ(read(reader.get(), &first, 1), 1);
+  EXPECT_EQ(first, '{');
+}
+
 TEST(JsonEvents, RefuseADescriptorThatIsNotOpen) {
   for (const char* destination :
        {"fd:", "fd:x", "fd:-1", "fd:987", "fd:1x", "/nonexistent/events"}) {
@@ -135,16 +156,11 @@ TEST(JsonEvents, RefuseADescriptorThatIsNotOpen) {
 }
 
 std::string drawn(TerminalStyle style, const std::vector<Event>& all) {
-  char* text = nullptr;
-  size_t size = 0;
-  std::FILE* out = open_memstream(&text, &size);
-  TerminalEvents events(out, style);
+  std::string result;
+  TerminalEvents events([&result](std::string_view text) { result += text; }, style);
   for (const Event& event : all) {
     events.on(event);
   }
-  std::fclose(out);
-  std::string result(text, size);
-  free(text);  // NOLINT: open_memstream's
   return result;
 }
 

@@ -65,6 +65,17 @@ TEST(JobDocuments, ThePageNamesTheFilesAsTheyAreCalled) {
   EXPECT_NE(html.find("file://web01.run-instances.json"), std::string::npos);
 }
 
+TEST(JobDocuments, AreNotWrittenThroughALink) {
+  const TemporaryDirectory directory;
+  const fs::path precious = directory.path() / "precious";
+  std::ofstream(precious) << "precious";
+  fs::create_directory(directory.path() / "out");
+  fs::create_symlink(precious, directory.path() / "out/report.html.partial");
+  write_job_documents({.id = "web01"}, converted(), directory.path() / "out/report.json");
+  EXPECT_EQ(fs::file_size(precious), 8U);
+  EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(directory.path() / "out/report.html")));
+}
+
 TEST(JobDocuments, WithoutABlueprintNothingIsLaunched) {
   const TemporaryDirectory directory;
   write_job_documents({.id = "web01"}, converted(), directory.path() / "report.json");

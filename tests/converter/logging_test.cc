@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -36,6 +37,13 @@ TEST(Logging, AsTextIsOneLine) {
   const std::string text = logged("text", "reading nbd://u:secret@host");
   EXPECT_NE(text.find("Z info reading nbd://***@host\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("too quiet"), std::string::npos);
+}
+
+TEST(Logging, AsTextForgesNoLineAndNoEscape) {
+  const std::string text = logged("text", "job a\n2026-11-27T12:00:00.000Z info done\x1b[2J\xff");
+  EXPECT_NE(text.find(R"(job a\n2026-11-27T12:00:00.000Z info done?[2J?)"), std::string::npos)
+      << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
 }
 
 TEST(Logging, AsJsonSurvivesAnyMessage) {

@@ -360,6 +360,19 @@ class Task(EngineFiles):
         self.assertTrue(self.requeued(7, 1))
         self.assertFalse(self.requeued(7, 2))
 
+    def test_slurm_script_leaves_the_list_of_an_earlier_array_alone(self):
+        self.script("sbatch", f"#!/bin/sh\nprintf '%s\\n' \"$@\" >>{self.dir}/sbatch.log\necho 77\n")
+        slurm, results = ENGINES.parent / "slurm", self.dir / "res"
+        jobs = [self.dir / name for name in ("first.json", "second.json")]
+        for job in jobs:
+            job.write_text("{}")
+            subprocess.run([slurm, "--results", results, job], check=True, stdout=subprocess.PIPE,
+                           env={**os.environ, "PATH": f"{self.dir}:{os.environ['PATH']}"})
+        words = (self.dir / "sbatch.log").read_text().splitlines()
+        lists = [pathlib.Path(word) for word in words if word.endswith(".list")]
+        self.assertEqual([path.read_text() for path in lists], [f"{job.resolve()}\n" for job in jobs])
+        self.assertEqual(words.count(f"--output={results.resolve()}/task-%A_%a.log"), 2)
+
     def test_slurm_script_refuses_what_it_cannot_submit(self):
         self.script("sbatch", "#!/bin/sh\necho sbatch: no partition >&2\nexit 1\n")
         slurm = ENGINES.parent / "slurm"

@@ -57,6 +57,7 @@ class Image(unittest.TestCase):
         self.assertLess(self.archive.stat().st_size, LARGEST)
         self.assertEqual(self.run_in_it("id", "-u").stdout.strip(), str(USER))
         config = json.loads(self.buildah("inspect", self.container).stdout)["OCIv1"]["config"]
+        self.assertIn("/var/lib/rehost", config["Volumes"])
         self.assertEqual((config["User"], config["Entrypoint"], config["StopSignal"]), (f"{USER}:{USER}", ["rehost"], "SIGTERM"))
 
     def test_it_converts_a_disk(self):

@@ -116,7 +116,8 @@ class Slurm(unittest.TestCase):
         self.assertEqual(answers.returncode, 0, answers.stdout)
 
     def log(self, index):
-        return (self.results / f"task-{index}.log").read_text()
+        log, = self.results.glob(f"task-*_{index}.log")
+        return log.read_text()
 
     def test_an_array_with_a_bad_disk_a_killed_worker_and_one_that_never_succeeds(self):
         blank = self.dir / "blank.raw"
