@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "converter/job_lock.h"
+#include "tests/support/temporary_directory.h"
 
 namespace rehost {
 namespace {
@@ -15,8 +16,6 @@ namespace fs = std::filesystem;
 class EarlierRunTest : public testing::Test {
  protected:
   void SetUp() override {
-    directory = fs::path(testing::TempDir()) / "earlier-run";
-    fs::remove_all(directory);
     fs::create_directories(directory / "out");
     for (const char* name : {"disk0.raw", "out/disk0.raw", "out/disk0.manifest"}) {
       std::ofstream(directory / name) << name;
@@ -31,14 +30,14 @@ class EarlierRunTest : public testing::Test {
     report.outputs = {{.path = path("out/disk0.raw"), .stamp = stamp_of(path("out/disk0.raw"))}};
   }
 
-  std::string path(const std::string& name) const { return (directory / name).string(); }
+  std::string path(const std::string& name) const { return directory / name; }
 
   std::optional<EarlierRun> reread() const {
     write_report(report, path("report.json"));
     return read_earlier_run(path("report.json"));
   }
 
-  fs::path directory;
+  const TemporaryDirectory directory;
   Options options;
   Report report;
 };

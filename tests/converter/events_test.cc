@@ -16,7 +16,8 @@ namespace rehost {
 namespace {
 
 TEST(JsonEvents, AreOneObjectALineWithNumbers) {
-  const std::string path = testing::TempDir() + "/events.jsonl";
+  const TemporaryDirectory directory;
+  const std::string path = directory / "events.jsonl";
   {
     JsonEvents events(path);
     events.on(PhaseStarted{"launch"});
@@ -43,7 +44,8 @@ TEST(JsonEvents, BytesThatAreNoUtf8DoNotStopIt) {
 }
 
 std::vector<nlohmann::json> written(const std::vector<Event>& all, bool of_a_job) {
-  const std::string path = testing::TempDir() + "/events-written.jsonl";
+  const TemporaryDirectory directory;
+  const std::string path = directory / "events.jsonl";
   {
     JsonEvents events(path);
     if (of_a_job) {
@@ -122,7 +124,8 @@ TEST(JsonEvents, AReaderWithoutRoomSeesAGapAndNoHalfLines) {
 }
 
 TEST(JsonEvents, OfOneRunAreNotEmptiedByAnother) {
-  const std::string path = testing::TempDir() + "/events-of-two.jsonl";
+  const TemporaryDirectory directory;
+  const std::string path = directory / "events.jsonl";
   {
     JsonEvents first(path);
     first.on(PhaseStarted{"launch"});

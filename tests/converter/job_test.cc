@@ -7,6 +7,7 @@
 
 #include "converter/job_results.h"
 #include "converter/job_run.h"
+#include "tests/support/temporary_directory.h"
 
 namespace rehost {
 namespace {
@@ -115,8 +116,8 @@ TEST(Job, AbsolutePathsAndServersStayAsTheyAre) {
 }
 
 TEST(Job, UnderARootTheNameIsTheOneThatWasLookedAt) {
-  const fs::path root = fs::path(testing::TempDir()) / "job-root";
-  fs::remove_all(root);
+  const TemporaryDirectory directory;
+  const fs::path& root = directory.path();
   fs::create_directories(root / "inner");
   std::ofstream(root / "inner/disk.raw") << "x";
   fs::create_symlink("inner", root / "link");

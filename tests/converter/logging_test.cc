@@ -8,13 +8,15 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/temporary_directory.h"
+
 namespace rehost {
 namespace {
 
 std::string logged(const std::string& format, const std::string& message) {
+  const TemporaryDirectory directory;
   Options options;
-  options.log_file = testing::TempDir() + "/rehost-logging-test.log";
-  std::remove(options.log_file.c_str());
+  options.log_file = directory / "log";
   options.log_format = format;
   options.log_level = "info";
   set_up_logging(options);

@@ -6,6 +6,7 @@
 
 #include "converter/core/error.h"
 #include "converter/job_batch.h"
+#include "tests/support/temporary_directory.h"
 
 namespace rehost {
 namespace {
@@ -18,7 +19,6 @@ constexpr uint64_t kGibibyte = uint64_t{1} << 30;
 class Machine {
  public:
   Machine() {
-    fs::remove_all(root_);
     put("proc/meminfo", "MemTotal:  99999999 kB\nMemFree: 1 kB\nMemAvailable:    4194304 kB\n");
     put("proc/self/cgroup", "0::/jobs/web01\n");
   }
@@ -36,7 +36,8 @@ class Machine {
   uint64_t available() const { return available_memory(root_); }
 
  private:
-  fs::path root_ = fs::path(testing::TempDir()) / "worker-needs";
+  const TemporaryDirectory directory_;
+  const fs::path& root_ = directory_.path();
 };
 
 TEST(WorkerNeeds, TheKernelSaysWhatIsAvailable) {
@@ -87,9 +88,8 @@ TEST(JobBatch, RefusesMoreThanThereIsMemoryFor) {
 }
 
 TEST(JobBatch, FilesThatJobsLeaveAreNoJobs) {
-  const fs::path directory = fs::path(testing::TempDir()) / "job-batch";
-  fs::remove_all(directory);
-  fs::create_directories(directory);
+  const TemporaryDirectory holder;
+  const fs::path& directory = holder.path();
   for (const char* name : {"b.json", "a.json", "a.report.json", "a.register-image.json",
                            "a.run-instances.json", ".c.json", "a.events.jsonl", "d.txt"}) {
     std::ofstream(directory / name) << "{}";
