@@ -47,15 +47,23 @@ class Image(unittest.TestCase):
     def run_in_it(self, *words, volumes=()):
         return self.buildah("run", *(f"--volume={v}" for v in volumes), self.container, "--", *words, check=False)
 
+    def answer_in_it(self, *words):
+        """What a program there prints, by way of a file: buildah has been seen to lose the output of one that ends at once."""
+        answers = self.dir / "answers"
+        answers.mkdir(exist_ok=True)
+        os.chown(answers, USER, USER)
+        done = self.run_in_it("sh", "-c", 'exec "$@" >/answers/stdout', "sh", *words, volumes=[f"{answers}:/answers"])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return (answers / "stdout").read_text()
+
     def test_the_program_answers_as_it_does_outside(self):
         for words in (("--version",), ("list", "formats"), ("list", "errors")):
-            done = self.run_in_it("rehost", *words)
             outside = subprocess.run([REHOST, *words], check=True, stdout=subprocess.PIPE, text=True).stdout
-            self.assertEqual((done.returncode, done.stdout), (0, outside), done.stderr)
+            self.assertEqual(self.answer_in_it("rehost", *words), outside)
 
     def test_it_is_small_and_runs_as_nobody_special(self):
         self.assertLess(self.archive.stat().st_size, LARGEST)
-        self.assertEqual(self.run_in_it("id", "-u").stdout.strip(), str(USER))
+        self.assertEqual(self.answer_in_it("id", "-u").strip(), str(USER))
         config = json.loads(self.buildah("inspect", self.container).stdout)["OCIv1"]["config"]
         self.assertIn("/var/lib/rehost", config["Volumes"])
         self.assertEqual((config["User"], config["Entrypoint"], config["StopSignal"]), (f"{USER}:{USER}", ["rehost"], "SIGTERM"))
