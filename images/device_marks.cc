@@ -122,7 +122,7 @@ std::optional<Mark> mark_of_device(const fs::path& device, const DevicePlaces& p
   names.push_back(fs::canonical(device, ignored));
   std::optional<Mark> lost;
   for (const fs::path& name : names) {
-    const std::optional<Mark> mark =
+    std::optional<Mark> mark =
         mark_at(places.journals / (name.filename().native() + std::string(kSuffix)));
     if (mark && !mark->leads_to_journal) {
       lost = mark;
