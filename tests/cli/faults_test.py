@@ -18,17 +18,12 @@ import tempfile
 import time
 import unittest
 
-from rehost_cli import REHOST, RUN_HANGS, STOP_HANGS, CliTest, processes_of
+from rehost_cli import REHOST, RUN_HANGS, STOP_HANGS, CliTest, processes_of, sparse_copy
 
 MAKE_GUEST = pathlib.Path(__file__).resolve().parents[2] / "scripts/make-guest"
 DISKS = ("disk0.raw", "disk1.raw")
 SEED = int(os.environ.get("REHOST_SEED", random.SystemRandom().randrange(1 << 32)))
 APPEND = ("--initramfs", "append")  # the shortest apply; what it writes is not the question here
-
-
-def sparse_copy(source, target):
-    subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, target], check=True)
-    os.chmod(target, 0o644)
 
 
 def manifest(*disks):
@@ -383,17 +378,6 @@ class Faults(CliTest):
         self.refuses(6, sentence, *words, *report)
 
     # Full.
-
-    @contextlib.contextmanager
-    def small_disk(self, name, size):
-        where = self.dir / name
-        where.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", where], check=False).returncode != 0:
-            self.skipTest("no tmpfs can be mounted here")
-        try:
-            yield where
-        finally:
-            subprocess.run(["umount", where], check=True)
 
     def test_a_disk_that_is_full(self):
         machines = [self.copies(self.dir / f"machine{i}", DISKS[0])[0] for i in range(2)]

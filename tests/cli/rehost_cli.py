@@ -1,4 +1,5 @@
 """Runs the rehost program for the tests of this directory, and makes small disks for it."""
+import contextlib
 import fcntl
 import json
 import os
@@ -73,6 +74,23 @@ class CliTest(unittest.TestCase):
             file.write(content)
             file.truncate(size)
         return path
+
+    @contextlib.contextmanager
+    def small_disk(self, name, size):
+        """A directory of its own file system, so large; what is on it is gone afterwards."""
+        where = self.dir / name
+        where.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", where], check=False).returncode != 0:
+            self.skipTest("no tmpfs can be mounted here")
+        try:
+            yield where
+        finally:
+            subprocess.run(["umount", where], check=True)
+
+
+def sparse_copy(source, target):
+    subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, target], check=True)
+    os.chmod(target, 0o644)
 
 
 def boot_sector(*partitions):

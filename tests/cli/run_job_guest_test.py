@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from rehost_cli import MIB, REHOST, RUN_HANGS, STOP_HANGS, processes_of
+from rehost_cli import MIB, REHOST, RUN_HANGS, STOP_HANGS, processes_of, sparse_copy
 from rehost_job import JobTest, job_document
 
 MAKE_GUEST = pathlib.Path(__file__).resolve().parents[2] / "scripts/make-guest"
@@ -17,11 +17,6 @@ DISKS = ("disk0.raw", "disk1.raw")
 VOLUMES = [{"path": "disk0.raw", "role": "boot", "manifest": "disk0.manifest"}, {"path": "disk1.raw", "role": "data"}]
 OPTIONS = {"initramfs": "append"}  # the shortest apply; what it writes is not the question here
 IN_PLACE = {"type": "in-place"}
-
-
-def sparse_copy(source, target):
-    subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, target], check=True)
-    os.chmod(target, 0o644)
 
 
 def manifest(disk):
@@ -182,11 +177,7 @@ class RunJob(JobTest):
 
     def test_a_full_disk_for_the_report_of_what_is_done(self):
         """The result is there and nobody can be told: the next worker, with more room, says so."""
-        small = self.dir / "small"
-        small.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12k", "tmpfs", small], check=False).returncode != 0:
-            self.skipTest("no tmpfs can be mounted here")
-        try:
+        with self.small_disk("small", "12k") as small:
             self.report_file = small / "report.json"
             document = job_document(volumes=VOLUMES, options=OPTIONS)
             full = self.run_job(document, "--report", self.report_file)
@@ -199,8 +190,6 @@ class RunJob(JobTest):
             subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
             done = self.run_job(document, "--report", self.report_file)
             self.assertEqual((done.status, done.report["outcome"]), (0, "done"), done.stderr)
-        finally:
-            subprocess.run(["umount", small], check=True)
 
     def test_many_jobs_at_a_time(self):
         """One is bad, one is stopped with all the others, and whoever comes next finishes."""

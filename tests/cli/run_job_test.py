@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """rehost run --job, up to where an appliance would be launched: the document and its schema, bad input, locks, logs."""
-import contextlib
 import fcntl
 import json
 import os
@@ -441,19 +440,8 @@ class Start(JobTest):
         self.assertEqual(result.status, 6, result.stderr)
         self.assertIn("--report", result.events[-1]["sentence"])
 
-    @contextlib.contextmanager
-    def small_disk(self, size):
-        where = self.dir / "small"
-        where.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", where], check=False).returncode != 0:
-            self.skipTest("no tmpfs can be mounted here")
-        try:
-            yield where
-        finally:
-            subprocess.run(["umount", where], check=True)
-
     def test_a_full_disk_for_the_report(self):
-        with self.small_disk("64k") as where:
+        with self.small_disk("small", "64k") as where:
             (where / "filler").write_bytes(b"x" * (64 << 10))
             result = self.run_job(job_document(), "--report", where / "report.json")
             self.assertEqual(result.status, 6, result.stderr)
