@@ -21,9 +21,7 @@ class ResultOnADisk : public testing::TestWithParam<uint64_t> {
   static constexpr uint64_t kSize = 3 * kBlockSize + 4096;
 
   void SetUp() override {
-    if (!have_program("qemu-img")) {
-      GTEST_SKIP() << "no qemu-img";
-    }
+    ASSERT_TRUE(have_program("qemu-img")) << "scripts/setup installs it";
     const std::vector<std::byte> disk = mixed_disk(kSize, 7);
     text.assign(reinterpret_cast<const char*>(disk.data()), disk.size());
     const std::string source = directory.write("source.raw", text);

@@ -81,6 +81,6 @@ inline int shell(const std::string& command) {
 #define REHOST_NEEDS_QEMU()                                                       \
   do {                                                                            \
     if (!rehost::have_program("qemu-img") || !rehost::have_program("qemu-nbd")) { \
-      GTEST_SKIP() << "qemu-utils is not installed";                              \
+      GTEST_FAIL() << "qemu-utils is not installed";                              \
     }                                                                             \
   } while (false)
