@@ -209,14 +209,6 @@ void parse_network(JsonObject& object, Blueprint& blueprint) {
 
 }  // namespace
 
-std::span<const std::string_view> launch_type_names() {
-  return kLaunchTypes;
-}
-
-std::span<const std::string_view> initial_state_names() {
-  return kInitialStates;
-}
-
 Blueprint parse_blueprint(JsonObject object, size_t volumes, size_t boot_volume) {
   Blueprint blueprint;
   blueprint.instance_type = object.optional_text("instance_type").value_or("");

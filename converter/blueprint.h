@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,10 +38,6 @@ struct Blueprint {
   std::map<std::string, std::string> tags = {};
   std::vector<BlueprintDisk> disks = {};
 };
-
-// The names in a job file, for its JSON Schema.
-std::span<const std::string_view> launch_type_names();
-std::span<const std::string_view> initial_state_names();
 
 // A job's "launch". `volumes` is how many volumes the job has, `boot_volume` which of them boots.
 // Throws Error(usage) with the place of what is wrong: `launch.disks[0].iops`.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "converter/choices.h"
 #include "images/nbd.h"
@@ -329,10 +330,6 @@ std::string read_job_file(const std::string& name) {
   }
   text.resize(size);  // one byte too many is for the parser to refuse
   return text;
-}
-
-std::span<const std::string_view> phase_names() {
-  return kPhases;
 }
 
 }  // namespace rehost

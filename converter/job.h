@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,8 +43,5 @@ void resolve_paths(Job& job, const std::filesystem::path& base, const std::files
 
 // A file, or "-" for stdin; no more than kMostJsonBytes of it.
 std::string read_job_file(const std::string& name);
-
-// Of a run, as events, reports and timeouts name them.
-std::span<const std::string_view> phase_names();
 
 }  // namespace rehost
